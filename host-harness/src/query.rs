@@ -140,7 +140,7 @@ pub enum Group {
 /// What a field takes.
 #[derive(Clone, Copy, Debug)]
 pub enum Takes {
-    /// Nothing: it is given or not.
+    /// `true` or `false`; without a value it is given.
     Flag,
     /// A text.
     Text,
@@ -211,7 +211,7 @@ impl Takes {
         match self {
             Self::Flag => match text {
                 "" | "true" => Ok(Given::Flag),
-                _ => Err("true, or no value".to_owned()),
+                _ => Err("true or false".to_owned()),
             },
             Self::Text | Self::Texts => Ok(Given::Text(text.to_owned())),
             Self::Words(_) if text.is_empty() => Err("a word".to_owned()),
@@ -346,6 +346,10 @@ impl Query {
     /// Adds a value of a field of its list.
     pub fn add(&mut self, field: &'static Field, value: &str) -> Result<(), QueryError> {
         let value = if value.is_empty() { field.takes.unsaid().unwrap_or_default() } else { value };
+        // As one that is not given.
+        if matches!(field.takes, Takes::Flag) && value == "false" {
+            return Ok(());
+        }
         let given = field.takes.read(value).map_err(|expected| QueryError::Value {
             name: field.name,
             value: value.to_owned(),
@@ -469,7 +473,7 @@ impl Query {
     }
 
     /// The instance of a field.
-    pub(crate) fn instance(&self, name: &str) -> Option<InstanceName> {
+    pub fn instance(&self, name: &str) -> Option<InstanceName> {
         self.values(name).find_map(|it| if let Given::Instance(name) = it { Some(name) } else { None })
     }
 

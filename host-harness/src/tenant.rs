@@ -27,6 +27,7 @@ mod session;
 mod status;
 mod sync;
 mod triage;
+mod unread;
 mod vault;
 mod webhook;
 mod write_back;
@@ -41,7 +42,7 @@ pub use self::{
     alerts::{AlertList, AlertReceiver, AlertReport},
     change::{Rotation, SettingsChange},
     connector::{ComponentDifference, ConnectorUpdate},
-    deletion::{DeletionReport, InstanceDeletion},
+    deletion::{DeletionEffect, DeletionPart, DeletionReport, InstanceDeletion, deletion_parts},
     export::{ExportFormat, ExportFormatError, ExportRequest, Share},
     instance::{Setup, TypedSecrets},
     lease::Holder,
@@ -60,6 +61,7 @@ pub use self::{
     schedule::ScheduleReport,
     status::{InstanceWork, LastRun, RunningWork},
     triage::{DecidedList, TriageChoice, TriageEntryRef, TriageImport, TriageReport, TriageTargets},
+    unread::{Unread, UnreadProjects},
     vault::GivenSecret,
     webhook::{EventList, InboxReport, WebhookEndpoint},
     write_back::{WriteBackEntry, WriteBackLog, WriteBackReport},

@@ -15,6 +15,7 @@ use super::{
     output::{Output, print_csv},
     style,
     table::{Cell, cells},
+    views::none,
 };
 
 #[derive(clap::Args)]
@@ -27,12 +28,19 @@ pub struct Args {
 }
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
-    let coverage = context.tenant()?.coverage(&args.filters.query).await?;
+    let tenant = context.tenant()?;
+    let coverage = tenant.coverage(&args.filters.query).await?;
     if args.csv {
         print_csv(&coverage_csv(), &CoverageLine::all(&coverage).collect::<Vec<_>>())?;
-    } else {
-        context.output.result(&coverage, |coverage| show(context.output, coverage))?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let is_unknown = coverage.summary.repositories == 0 && coverage.unmapped.is_empty();
+    let unread = if is_unknown { tenant.unread(&args.filters.query).await? } else { None };
+    let output = context.output;
+    output.result(&coverage, |coverage| match unread {
+        Some(_) => output.line(none("repositories", unread.as_ref())),
+        None => show(output, coverage),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use host_harness::{columns::DAYS_CSV, grant::counted, store::Dashboard};
+use host_harness::{Listed, columns::DAYS_CSV, grant::counted, store::Dashboard};
 
 use super::{
     Context,
@@ -10,7 +10,7 @@ use super::{
     filters::{self, Filters},
     output::{Output, print_csv, short},
     table::{Cell, cells},
-    views::listed,
+    views::{listed, none},
 };
 
 #[derive(clap::Args)]
@@ -24,25 +24,20 @@ pub struct Args {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let dashboard = listed(&tenant, tenant.dashboard(&args.filters.query).await)?.list;
+    let Listed { list: dashboard, unread, .. } = listed(&tenant, tenant.dashboard(&args.filters.query).await)?;
     if args.csv {
         print_csv(DAYS_CSV, &dashboard.days)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let has_instances = !tenant.instances().await?.is_empty();
-    context.output.result(&dashboard, |dashboard| show(context.output, dashboard, has_instances))?;
+    let output = context.output;
+    output.result(&dashboard, |dashboard| match dashboard.statuses.is_empty() {
+        true => output.line(none("findings", unread.as_ref())),
+        false => show(output, dashboard),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(output: Output, dashboard: &Dashboard, has_instances: bool) {
-    if dashboard.statuses.is_empty() {
-        output.line(if has_instances {
-            "No findings yet. Fetch them with: harness sync"
-        } else {
-            "No findings yet. Set up an instance with: harness onboard; or look around with: harness demo"
-        });
-        return;
-    }
+fn show(output: Output, dashboard: &Dashboard) {
     output.line(counted(dashboard.open, "open finding"));
     let mut table = output.table(&["SEVERITY", "OPEN", "FIXED", "MEAN DAYS TO FIX"]);
     let days = |of| dashboard.time_to_fix.iter().find(|it| it.severity == of);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use host_harness::{
-    DeletionReport, InstanceDeletion, Tenant, TenantDeletion,
+    DeletionEffect, DeletionReport, InstanceDeletion, Tenant, TenantDeletion, deletion_parts,
     grant::{InstanceName, TenantId, counted},
     store::DeletionPlan,
 };
@@ -43,7 +43,7 @@ pub async fn instance(context: &Context, tenant: &Tenant, args: InstanceArgs) ->
     let told = |error| Failure::from(error).of(tenant.id(), Some(&name));
     let plan = tenant.deletion_plan(&name).await.map_err(told)?;
     if !output.is_json() {
-        show_plan(output, &plan);
+        show_plan(output, &plan, &tenant.deletion_effect(&name).await.map_err(told)?);
     }
     let confirmed = match args.confirm {
         Some(confirmed) => Some(confirmed),
@@ -117,16 +117,13 @@ where
     }
 }
 
-fn show_plan(output: Output, plan: &DeletionPlan) {
+fn show_plan(output: Output, plan: &DeletionPlan, effect: &DeletionEffect) {
     output.line(format!("Deleting instance {} removes:", plan.instance));
-    let mut table = output.table(&["TABLE", "GOES", "STAYS"]);
-    for it in plan.tables.iter().filter(|it| it.goes > 0) {
-        table.add_row(cells![&it.table, it.goes, it.stays]);
+    let mut table = output.table(&["WHAT", "GOES", "STAYS"]);
+    for it in deletion_parts(plan, Some(effect), |count, noun| counted(count, noun)) {
+        table.add_row(cells![it.name, it.goes, it.stays]);
     }
     output.print(&table);
-    for secret in &plan.secrets {
-        output.line(format!("Secret: {secret}"));
-    }
     output.line(
         "It cannot be undone. If it is added again under the same name, its next sync fetches the same findings.",
     );

@@ -244,8 +244,8 @@ pub fn hint(code: Code) -> Option<&'static str> {
         }
         Code::FileChanged => "import it again once nothing writes to it; what was ingested so far is kept",
         Code::ReportRefused => {
-            "let the scanner write SARIF 2.1.0, CycloneDX JSON, OSV-Scanner JSON or a GitLab report; for a file of a connector's \
-             vendor, omit --source"
+            "let the scanner write SARIF 2.1.0, CycloneDX JSON, OSV-Scanner JSON or a GitLab report, and name one that \
+             cannot be told with --format; for a file of a connector's vendor, omit --source"
         }
         Code::FormatNotFound => "leave --format out to have it detected",
         Code::ProjectNotNamed => "name it with --project NAME, as the vendor names it",

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use host_harness::{
-    IssueList,
+    IssueList, Listed,
     columns::{ISSUES, ISSUES_CSV},
     store::IssueDetail,
 };
@@ -16,7 +16,7 @@ use super::{
     policy,
     table::{Cell, cells},
     triage,
-    views::listed,
+    views::{listed, none},
 };
 
 #[derive(clap::Args)]
@@ -35,9 +35,12 @@ pub struct ShowArgs {
 
 pub async fn list(context: &Context, args: ListArgs) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let list = listed(&tenant, tenant.issue_list(&args.filters.query).await)?.list;
+    let Listed { list, unread, .. } = listed(&tenant, tenant.issue_list(&args.filters.query).await)?;
     let (output, begin) = (context.output, args.filters.query.page_begin());
-    output.listed(args.csv, (ISSUES_CSV, &list.issues), &list, |list| show_list(output, list, begin))?;
+    output.listed(args.csv, (ISSUES_CSV, &list.issues), &list, |list| match list.total {
+        0 => output.line(none("issues", unread.as_ref())),
+        _ => show_list(output, list, begin),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -52,7 +55,7 @@ pub async fn show(context: &Context, args: ShowArgs) -> Result<ExitCode, Failure
 /// A list as a table; the page begins behind so many rows.
 fn show_list(output: Output, list: &IssueList, offset: Option<u32>) {
     if list.issues.is_empty() {
-        output.line(if list.total == 0 { "No issues." } else { "No issues on this page." });
+        output.line("No issues on this page.");
         return;
     }
     output.print(&output.list(ISSUES, &list.issues).spare(&["KIND", "EPSS", "PRIORITY", "CVSS"]));

@@ -21,6 +21,7 @@ use super::{
     error::{Failure, USAGE},
     output::{CsvArg, Output, short},
     table::{Cell, cells},
+    views::none,
 };
 
 /// Candidates of a project that are shown.
@@ -190,9 +191,16 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
     let told = |error| Failure::from(error).of(tenant.id(), None);
     match command {
         Command::List { instance, states, csv } => {
+            let is_filtered = !states.is_empty();
             let list =
                 tenant.mapping_list(instance.as_ref(), states.into_iter().map(MappingState::from).collect()).await?;
-            output.listed(csv, (MAPPINGS_CSV, &list.projects), &list, |list| show_list(output, list))?;
+            let unread = if list.projects.is_empty() { tenant.unread_of(instance.as_ref()).await? } else { None };
+            let rows = (MAPPINGS_CSV, list.projects.as_slice());
+            output.listed(csv, rows, &list, |list| match (list.projects.is_empty(), is_filtered) {
+                (true, true) => output.line("No projects match."),
+                (true, false) => output.line(none("projects", unread.as_ref())),
+                (false, _) => show_list(output, list),
+            })?;
         }
         Command::Suggest { instance, csv } => {
             let list = tenant.suggested_mappings(instance.as_ref()).await?;
@@ -299,10 +307,6 @@ fn asked(output: Output, project: &str, findings: u64) -> Result<Option<KeptFind
 }
 
 fn show_list(output: Output, list: &MappingList) {
-    if list.projects.is_empty() {
-        output.line("No projects match. Projects are listed by: harness sync");
-        return;
-    }
     show_rows(output, &list.projects);
     output.line(states(&list.counts));
 }

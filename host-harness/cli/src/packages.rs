@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use host_harness::{
-    PackageList,
+    Listed, PackageList,
     columns::{PACKAGES, PACKAGES_CSV},
 };
 
@@ -12,7 +12,7 @@ use super::{
     error::Failure,
     filters::{Filters, Packages},
     output::{CsvArg, Output},
-    views::listed,
+    views::{listed, none},
 };
 
 #[derive(clap::Args)]
@@ -25,15 +25,19 @@ pub struct Args {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
-    let list = listed(&tenant, tenant.package_list(&args.filters.query).await)?.list;
-    context.output.listed(args.csv, (PACKAGES_CSV, &list.packages), &list, |list| show(context.output, list))?;
+    let Listed { list, unread, .. } = listed(&tenant, tenant.package_list(&args.filters.query).await)?;
+    let output = context.output;
+    output.listed(args.csv, (PACKAGES_CSV, &list.packages), &list, |list| match list.total {
+        0 => output.line(none("packages", unread.as_ref())),
+        _ => show(output, list),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Packages as a table.
 pub fn show(output: Output, list: &PackageList) {
     if list.packages.is_empty() {
-        output.line("No packages.");
+        output.line(if list.total == 0 { "No packages." } else { "No packages on this page." });
         return;
     }
     output.print(&output.list(PACKAGES, &list.packages).spare(&["LICENSES", "ECOSYSTEM"]));

@@ -15,6 +15,7 @@ use super::{
     output::{CsvArg, Output},
     style,
     table::{Cell, cells},
+    views::none,
 };
 
 #[derive(clap::Args)]
@@ -31,18 +32,21 @@ pub struct Args {
 
 pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
+    let is_search = args.search.is_some();
     let list = tenant.project_list(args.instance.as_ref(), args.search).await;
     let list = list.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
     let rows = (PROJECTS_CSV, list.projects.as_slice());
-    context.output.listed(args.csv, rows, &list, |list| show(context.output, list))?;
+    let unread = if list.projects.is_empty() { tenant.unread_of(args.instance.as_ref()).await? } else { None };
+    let output = context.output;
+    output.listed(args.csv, rows, &list, |list| match (list.projects.is_empty(), is_search) {
+        (true, true) => output.line("No projects match."),
+        (true, false) => output.line(none("projects", unread.as_ref())),
+        (false, _) => show(output, list),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(output: Output, list: &ProjectList) {
-    if list.projects.is_empty() {
-        output.line("No projects. They are listed by a sync: harness sync");
-        return;
-    }
     let header = ["PROJECT", "INSTANCE", "REPOSITORY", "BRANCH", "LAST SCAN", "RESULT", "OPEN", "ALL", "TAGS"];
     let mut table = output.table(&header).spare(&["TAGS", "INSTANCE", "BRANCH", "ALL", "REPOSITORY"]);
     for row in &list.projects {

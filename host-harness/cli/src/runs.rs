@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use appsec_model::Scope;
+use appsec_model::{DiagnosticLevel, Scope};
 use host_harness::{
     Retention, Tenant,
     columns::RUNS_CSV,
@@ -19,6 +19,7 @@ use super::{
     style,
     table::{Cell, cells},
     vanishing,
+    views::none,
 };
 
 #[derive(clap::Args)]
@@ -29,10 +30,30 @@ pub struct Args {
     /// Show this run with its projects, fetches and notes
     #[arg(conflicts_with = "csv")]
     run: Option<i64>,
+    /// Show only notes of this level; with a run
+    #[arg(long, value_name = "LEVEL", requires = "run")]
+    level: Option<LevelArg>,
     #[command(flatten)]
     filters: Filters<filters::Runs>,
     #[command(flatten)]
     csv: CsvArg,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum LevelArg {
+    Error,
+    Warning,
+    Skipped,
+}
+
+impl From<LevelArg> for DiagnosticLevel {
+    fn from(arg: LevelArg) -> Self {
+        match arg {
+            LevelArg::Error => Self::Error,
+            LevelArg::Warning => Self::Warning,
+            LevelArg::Skipped => Self::Skipped,
+        }
+    }
 }
 
 #[derive(clap::Subcommand)]
@@ -56,7 +77,10 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     }
     if let Some(id) = args.run {
         let limit = args.filters.query.limit();
-        let list = tenant.run(id, limit).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+        let mut list = tenant.run(id, limit).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
+        if let Some(level) = args.level {
+            list.diagnostics = tenant.remarks_of(id, level.into(), limit).await?;
+        }
         output.result(&list, |list| {
             for run in &list.runs {
                 show_summary(output, run, None);
@@ -75,9 +99,11 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let query = args.filters.query;
     let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
     let list = tenant.run_list(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match is_filtered && list.runs.is_empty() {
-        true => output.line("No runs match the filters."),
-        false => show_list(output, &list.runs),
+    let unread = if list.runs.is_empty() { tenant.unread_of(query.instance("instance").as_ref()).await? } else { None };
+    output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match (list.runs.is_empty(), is_filtered) {
+        (true, true) => output.line("No runs match the filters."),
+        (true, false) => output.line(none("runs", unread.as_ref())),
+        (false, _) => show_list(output, &list.runs),
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -141,10 +167,6 @@ fn show_projects(output: Output, projects: &[RunProject], limit: u32) {
 }
 
 fn show_list(output: Output, runs: &[Run]) {
-    if runs.is_empty() {
-        output.line("No runs yet. Start one with: harness sync");
-        return;
-    }
     let mut table = output
         .table(&[
             "RUN",

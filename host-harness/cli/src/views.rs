@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use host_harness::{
-    FindingList, Listed, NoProject, Tenant, View,
+    FindingList, Listed, NoProject, Tenant, Unread, UnreadProjects, View,
     query::{List, Query},
 };
 
@@ -53,6 +53,33 @@ pub fn remark_on(no_project: Option<&NoProject>) {
     }
 }
 
+/// That a list is empty, and why, where nobody looked: nothing known is not clean.
+pub fn none(noun: &str, unread: Option<&Unread>) -> String {
+    let name = |it: &UnreadProjects| match it.count {
+        1 => format!("`{}`", it.first),
+        count => format!("any of the {count} projects that are meant"),
+    };
+    match unread {
+        None => format!("No {noun}."),
+        Some(Unread::NoInstance) => format!(
+            "No {noun}: nothing was synced or imported yet. Set up an instance with: harness onboard; import a \
+             report with: harness import FILE; or look around with: harness demo"
+        ),
+        Some(Unread::NoRun) => format!("No {noun}: nothing was synced yet. Fetch findings with: harness sync"),
+        Some(Unread::NeverScanned(it)) => {
+            format!("No {noun}: the vendor knows of no scan of {}. Scan there first, then run: harness sync", name(it))
+        }
+        Some(Unread::NotFetched(it)) => {
+            format!("No {noun}: no run has fetched the scans of {}; `harness coverage` tells why", name(it))
+        }
+        Some(Unread::Kinds(kinds)) => format!(
+            "No {noun}: no run has fetched or imported {}. Fetch more kinds with: harness instance set NAME --kinds \
+             KIND,…; `harness inspect` lists them",
+            kinds.join(" or ")
+        ),
+    }
+}
+
 /// Remarks that nothing was ever seen on the branch that findings are held against:
 /// a name that is spelled wrongly would make everything new without a word.
 pub fn remark_on_base(unseen: Option<String>) {
@@ -69,10 +96,13 @@ pub async fn list<L: filters::Listed>(context: &Context, args: ListArgs<L>) -> R
 async fn exec(context: &Context, view: View, query: &Query, csv: CsvArg) -> Result<ExitCode, Failure> {
     let tenant = context.tenant()?;
     remark_on_base(tenant.unseen_base_of(query).await?);
-    let Listed { list, left_out, .. } = listed(&tenant, tenant.finding_list(query).await)?;
+    let Listed { list, left_out, unread, .. } = listed(&tenant, tenant.finding_list(query).await)?;
     let (output, begin) = (context.output, query.page_begin());
     let columns = view.csv_columns();
-    output.listed(csv, (&columns, &list.findings), &list, |list| show_list(output, view, list, begin))?;
+    output.listed(csv, (&columns, &list.findings), &list, |list| match list.total.total {
+        0 => output.line(none(view.noun(), unread.as_ref())),
+        _ => show_list(output, view, list, begin),
+    })?;
     if let Some(next) = list.next_cursor.filter(|_| csv.is_given()) {
         remark(format!("there are more: --cursor {next}"));
     }
@@ -102,7 +132,7 @@ fn spare(view: View) -> &'static [&'static str] {
 pub fn show_list(output: Output, view: View, list: &FindingList, offset: Option<u32>) {
     if list.findings.is_empty() {
         let noun = view.noun();
-        output.line(if list.total.total == 0 { format!("No {noun}.") } else { format!("No {noun} on this page.") });
+        output.line(if list.total.total == 0 { none(noun, None) } else { format!("No {noun} on this page.") });
         return;
     }
     output.print(&output.list(&view.columns(), &list.findings).spare(spare(view)));

@@ -4,6 +4,8 @@
 //! confirmation by name. Once it has begun it is finished: by this process, or
 //! after a crash by whoever opens the tenant next.
 
+mod parts;
+
 use std::{fs, io, path::Path};
 
 use serde::Serialize;
@@ -12,6 +14,8 @@ use super::Tenant;
 use crate::{error::Error, search::search_folder, vault::Vault};
 use appsec_grant::{InstanceName, Secret, TenantId};
 use appsec_store::{AdminStore, DeletionPlan, DeletionProof, PendingDeletion, StoreError};
+
+pub use parts::{DeletionEffect, DeletionPart, deletion_parts};
 
 /// What a deletion did, and the proof that nothing is left.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]

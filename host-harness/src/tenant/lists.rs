@@ -8,7 +8,7 @@ use appsec_store::{
 };
 use serde::Serialize;
 
-use super::Tenant;
+use super::{Tenant, unread::Unread};
 use crate::{
     error::Error,
     query::{List, Open, Query, View, When},
@@ -77,6 +77,8 @@ pub struct Listed<T> {
     pub no_project: Option<NoProject>,
     /// Rows that are left out since they are not about security, if there are any.
     pub left_out: Option<Total>,
+    /// Why nothing is known of what is asked for, where the list is empty.
+    pub unread: Option<Unread>,
 }
 
 /// Why filters mean no project.
@@ -106,7 +108,8 @@ impl Tenant {
             Ok((store.view(&filter)?, left_out))
         });
         let (page, left_out) = found.await?;
-        Ok(Listed { list: page.into(), no_project, left_out })
+        let unread = self.unread_if(page.total.total == 0 && left_out.is_none(), query).await?;
+        Ok(Listed { list: page.into(), no_project, left_out, unread })
     }
 
     /// A list of issues.
@@ -114,7 +117,8 @@ impl Tenant {
         let filter = self.issue_filter(query).await?;
         let no_project = self.no_project(filter.with.project.as_ref(), &filter.with.scope).await?;
         let (issues, total) = self.issues(filter).await?;
-        Ok(Listed { list: IssueList { total, issues }, no_project, left_out: None })
+        let unread = self.unread_if(total == 0, query).await?;
+        Ok(Listed { list: IssueList { total, issues }, no_project, left_out: None, unread })
     }
 
     /// A list of packages.
@@ -138,7 +142,8 @@ impl Tenant {
         };
         let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
         let (packages, total) = self.store.read(move |store| store.packages(&filter)).await?;
-        Ok(Listed { list: PackageList { total, packages }, no_project, left_out: None })
+        let unread = self.unread_if(total == 0, query).await?;
+        Ok(Listed { list: PackageList { total, packages }, no_project, left_out: None, unread })
     }
 
     /// Counts and trends.
@@ -157,7 +162,8 @@ impl Tenant {
         };
         let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
         let list = self.store.read(move |store| store.dashboard(&filter, now)).await?;
-        Ok(Listed { list, no_project, left_out: None })
+        let unread = self.unread_if(list.statuses.is_empty(), query).await?;
+        Ok(Listed { list, no_project, left_out: None, unread })
     }
 
     /// Which repositories are looked after.
@@ -187,6 +193,22 @@ impl Tenant {
             limit: query.limit(),
         };
         Ok(self.store.read(move |store| store.find_runs(&filter)).await?)
+    }
+
+    /// Why nothing is known of what a query asks for, of a list that is empty.
+    async fn unread_if(&self, is_empty: bool, query: &Query) -> Result<Option<Unread>, Error> {
+        if is_empty { self.unread(query).await } else { Ok(None) }
+    }
+
+    /// Why nothing is known of what a query asks for; none where somebody looked, or
+    /// where there is nothing that could have been looked at.
+    pub async fn unread(&self, query: &Query) -> Result<Option<Unread>, Error> {
+        let named = ["instance", "source"].into_iter().find_map(|field| query.instance(field));
+        let kinds: Vec<String> = match query.list() {
+            List::Findings(view) if view != View::All => view.kinds().iter().map(|it| (*it).to_owned()).collect(),
+            _ => query.texts("kind").iter().map(|kind| kind.to_lowercase()).collect(),
+        };
+        self.why_unread(named.as_ref(), query.text("project"), scope(query), kinds).await
     }
 
     /// Findings by kind, severity and status.
@@ -351,15 +373,15 @@ impl Tenant {
         let found = self.store.read(move |store| {
             let any = ProjectFilter::default();
             Ok(match project {
-                Some(name) if !store.has_project(Some(&name), &any)? => {
+                Some(name) if store.project_ids(Some(&name), &any)?.is_empty() => {
                     let known = store.projects(None, None)?;
                     Some(NoProject::Named(UnknownName::among(name, known.iter().map(|it| &it.project.name))))
                 }
-                _ if store.has_project(None, &scope)? => None,
+                _ if !store.project_ids(None, &scope)?.is_empty() => None,
                 _ => {
                     let alone = ProjectFilter { repository: scope.repository.clone(), ..any };
                     match scope.repository {
-                        Some(name) if !store.has_project(None, &alone)? => {
+                        Some(name) if store.project_ids(None, &alone)?.is_empty() => {
                             let known = store.repositories(None)?;
                             let known = known.iter().map(|it| it.repository.full_name());
                             Some(NoProject::OfRepository(UnknownName::among(name, known)))

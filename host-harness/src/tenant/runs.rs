@@ -2,7 +2,7 @@
 
 use appsec_grant::InstanceName;
 use appsec_ingest::{ImportReport, RenormalizeReport};
-use appsec_model::Diagnostic;
+use appsec_model::{Diagnostic, DiagnosticLevel};
 use appsec_store::{Interval, Keep, Run, RunProject, RunWait, VanishingRow};
 use serde::Serialize;
 
@@ -106,6 +106,14 @@ impl Tenant {
         let more = self.store.read(move |store| Ok((store.run_projects(&wanted)?, store.run_waits(id)?)));
         let (projects, waits) = more.await?;
         Ok(RunList { runs: vec![run], diagnostics, vanishing, projects, waits })
+    }
+
+    /// The first remarks of a run that are of one level.
+    pub async fn remarks_of(&self, run: i64, level: DiagnosticLevel, limit: u32) -> Result<Vec<Diagnostic>, Error> {
+        let mut remarks = self.remarks(run, u32::MAX).await?;
+        remarks.retain(|it| it.level == level);
+        remarks.truncate(limit as usize);
+        Ok(remarks)
     }
 
     /// The first remarks of a run.

@@ -2,6 +2,8 @@
 
 mod owasp;
 
+use std::collections::HashSet;
+
 use crate::{
     baseline::Baseline,
     columns::document,
@@ -471,15 +473,16 @@ impl FindingStore {
         Ok(words.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether there is a project with this in its name and within this scope.
-    pub(crate) fn has_project(&self, name: Option<&String>, scope: &ProjectFilter) -> Result<bool> {
+    /// Row ids of the projects with this in their name and within this scope.
+    pub(crate) fn project_ids(&self, name: Option<&String>, scope: &ProjectFilter) -> Result<HashSet<i64>> {
         let mut conditions = scope.conditions();
         conditions.part("projects.name", name);
         let mut statement = self.connection.prepare(&format!(
-            "SELECT 1 FROM projects LEFT JOIN repositories ON repositories.id = projects.repository_id{} LIMIT 1",
+            "SELECT projects.id FROM projects LEFT JOIN repositories ON repositories.id = projects.repository_id{}",
             conditions.clause()
         ))?;
-        Ok(statement.exists(rusqlite::params_from_iter(conditions.parameters()))?)
+        let ids = statement.query_map(rusqlite::params_from_iter(conditions.parameters()), |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
     /// That a finding was last seen within a period.

@@ -172,6 +172,17 @@ impl FindingStore {
         Ok(times)
     }
 
+    /// The kinds that runs of one instance, or of all, have looked for, or brought.
+    pub(crate) fn fetched_kinds(&self, instance_id: Option<i64>) -> Result<HashSet<String>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT kind FROM fetches JOIN runs ON runs.id = run_id \
+             WHERE fetches.state <> 'pending' AND coalesce(instance_id = ?1, 1) \
+             UNION SELECT kind FROM findings WHERE coalesce(instance_id = ?1, 1)",
+        )?;
+        let kinds = statement.query_map([instance_id], |row| row.get(0))?;
+        Ok(kinds.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// Projects of one instance, or of all, by name. `search` is a part of the
     /// name or of a tag.
     pub(crate) fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {

@@ -83,6 +83,7 @@ seam! {
     trait LookupStore {
         reads {
             fn projects(instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>>;
+            fn fetched_kinds(instance_id: Option<i64>) -> Result<HashSet<String>>;
             fn unfinished_run(instance_id: i64) -> Result<Option<(i64, RunMode, bool)>>;
             fn run(run_id: i64) -> Result<Option<Run>>;
         }
@@ -182,7 +183,7 @@ seam! {
             fn statuses_in_use() -> Result<Vec<String>>;
             fn verdicts_in_use() -> Result<Vec<String>>;
             fn transitivities_in_use() -> Result<Vec<String>>;
-            fn has_project(name: Option<&String>, scope: &ProjectFilter) -> Result<bool>;
+            fn project_ids(name: Option<&String>, scope: &ProjectFilter) -> Result<HashSet<i64>>;
             fn finding_named(name: &str) -> Result<FindingId>;
             fn issue_named(name: &str) -> Result<IssueId>;
             fn finding(id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>>;

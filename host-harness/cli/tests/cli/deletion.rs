@@ -31,6 +31,9 @@ fn an_instance_goes_with_everything_that_it_brought_and_the_other_stays() {
     // Without its name nothing happens.
     let plan = context.ok(&["instance", "delete", "code"]);
     assert!(plan.contains("Nothing was deleted. To delete it: harness instance delete code --confirm code"), "{plan}");
+    // In words, not in tables of the store.
+    assert!(plan.contains("Findings") && plan.contains("open findings and its part of every trend"), "{plan}");
+    assert!(!plan.contains("metric_") && !plan.contains("TABLE"), "{plan}");
     let wrong = context.run(&["instance", "delete", "code", "--confirm", "coda"]);
     assert_eq!(wrong.code, 1);
     assert!(wrong.stderr.contains("nothing was deleted"), "{}", wrong.stderr);

@@ -15,7 +15,7 @@ fn each_view_has_the_columns_of_its_kind() {
     let shown = |arguments: &[&str]| context.shown(arguments);
     insta::assert_snapshot!(shown(&["vulnerabilities", "--limit", "4", "--fix-available", "--sort", "project"]));
     insta::assert_snapshot!(shown(&["weaknesses", "--limit", "4", "--top25", "--sort", "path"]));
-    insta::assert_snapshot!(shown(&["secrets"]), @"No secrets.");
+    insta::assert_snapshot!(shown(&["secrets"]));
     let coverage = shown(&["coverage"]);
     let never = coverage.lines().find(|line| line.contains("Acme-Labs/shop-console")).unwrap();
     assert!(never.contains("never scanned"), "{coverage}");

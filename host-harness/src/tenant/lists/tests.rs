@@ -4,6 +4,7 @@ use appsec_grant::UnknownName;
 
 use crate::{
     query::{List, Query, QueryError, View, samples},
+    tenant::Unread,
     test_context::TestContext,
 };
 
@@ -62,4 +63,20 @@ async fn a_scope_of_no_project_is_told() {
     );
     assert_eq!(told("environment").await, Some(super::NoProject::Matching));
     assert_eq!(told("rule").await, None);
+}
+
+#[tokio::test]
+async fn an_empty_list_says_that_nobody_looked() {
+    let context = TestContext::new();
+    let tenant = context.tenant("default");
+    let why = async |list: List, pairs: &[(&'static str, &'static str)]| {
+        tenant.unread(&Query::parse(list, pairs.iter().copied()).unwrap()).await.unwrap()
+    };
+    let all = List::Findings(View::All);
+    assert_eq!(why(all, &[]).await, Some(Unread::NoInstance));
+    assert_eq!(tenant.finding_list(&Query::new(all)).await.unwrap().unread, Some(Unread::NoInstance));
+    tenant.source(&"code".parse().unwrap()).await.unwrap();
+    assert_eq!(why(all, &[]).await, Some(Unread::NoRun));
+    assert_eq!(why(List::Issues, &[("source", "code")]).await, Some(Unread::NoRun));
+    assert_eq!(why(List::Coverage, &[]).await, Some(Unread::NoRun));
 }
