@@ -203,7 +203,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         Command::Schedule(args) => return super::schedule::exec(context, args).await,
         Command::Show { name } => {
             let instance = tenant.instance(&name).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
-            output.result(&tenant.report_of(instance).await?, |report| show(output, report))?;
+            output.result(&tenant.full_report_of(instance).await?, |report| show(output, report))?;
         }
     }
     Ok(ExitCode::SUCCESS)

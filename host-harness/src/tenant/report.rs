@@ -18,8 +18,13 @@ pub struct InstanceReport {
     pub name: String,
     /// Id of its connector.
     pub connector: String,
-    /// Version of its connector when it was set up.
+    /// Version of its connector that all of its records were normalized with; what
+    /// came since an update may be of the accepted one.
     pub connector_version: String,
+    /// Version of the connector that was accepted, which may be a newer one. Only
+    /// `instance show` tells it, and only where the connector can be loaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_version: Option<String>,
     /// Where the connector comes from.
     pub connector_source: ConnectorSource,
     /// SHA-256 of the file that it comes from, as it was accepted; no other one
@@ -93,6 +98,13 @@ impl Tenant {
         self.report_of(instance).await
     }
 
+    /// The same, with what only its connector says of itself.
+    pub async fn full_report_of(&self, instance: Instance) -> Result<InstanceReport, Error> {
+        // One that is not there any more is no reason to show nothing.
+        let accepted_version = self.loaded(&instance).await.ok().map(|loaded| loaded.manifest.version.clone());
+        Ok(InstanceReport { accepted_version, ..self.report_of(instance).await? })
+    }
+
     /// What there is to say of an instance.
     pub async fn report_of(&self, instance: Instance) -> Result<InstanceReport, Error> {
         let id = instance.id;
@@ -117,6 +129,7 @@ impl Tenant {
             name: made.name.to_string(),
             connector: made.connector_id,
             connector_version: made.connector_version,
+            accepted_version: None,
             connector_source: made.connector_source,
             connector_sha256: made.connector_sha256,
             status: status.to_owned(),

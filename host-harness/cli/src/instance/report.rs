@@ -56,8 +56,13 @@ pub fn show(output: Output, report: &InstanceReport) {
         facts.add("paused since", since);
         facts.add("before", Cell::state(report.health.as_str()));
     }
-    let connector = format!("{} {}, {}", report.connector, report.connector_version, report.connector_source);
-    facts.add("connector", connector);
+    let normalized_with = &report.connector_version;
+    let version = report.accepted_version.as_ref().unwrap_or(normalized_with);
+    facts.add("connector", format!("{} {version}, {}", report.connector, report.connector_source));
+    if version != normalized_with {
+        let next = format!("harness renormalize {}", report.name);
+        facts.add("records", format!("normalized with {normalized_with}; {next} brings them up to date"));
+    }
     if let Some(sha256) = &report.connector_sha256 {
         facts.add("accepted", format!("sha256 {sha256}"));
     }

@@ -26,6 +26,18 @@ fn with_a_note(mut component: Vec<u8>) -> Vec<u8> {
     component
 }
 
+/// The same connector, which says that it is another version.
+fn of_version(component: &[u8], version: &str) -> Vec<u8> {
+    let mut component = component.to_vec();
+    let own = env!("CARGO_PKG_VERSION").as_bytes();
+    for at in 0..component.len() - own.len() {
+        if component[at..].starts_with(own) {
+            component[at..at + own.len()].copy_from_slice(version.as_bytes());
+        }
+    }
+    component
+}
+
 #[test]
 fn an_exchanged_connector_is_not_run_before_it_is_accepted() {
     let context = TestContext::new(shape(), vec![]);
@@ -117,6 +129,15 @@ fn a_connector_is_installed_given_to_an_instance_updated_and_rolled_back() {
     assert_eq!(used.code, 1);
     assert!(used.stderr.contains("is in use: default/code; nothing was removed"), "{}", used.stderr);
     context.follows("connector-remove", &context.json(&["connector", "remove", &hash(&second)]));
+
+    // What was normalized before an update is of the version before.
+    let newer = install("newer.wasm", &of_version(host_harness::BUNDLED[0].component, "0.1.9"));
+    context.ok(&["connector", "update", "code", "--to", &hash(&newer)]);
+    let shown = context.json(&["instance", "show", "code"]);
+    assert_eq!((&shown["connector_version"], &shown["accepted_version"]), (&first["version"], &"0.1.9".into()));
+    let shown = context.ok(&["instance", "show", "code"]);
+    assert!(shown.contains("semgrep 0.1.9, installed"), "{shown}");
+    assert!(shown.contains("normalized with 0.1.0; harness renormalize code"), "{shown}");
 
     // A backup of it elsewhere says what is missing.
     fs::remove_dir_all(path("data/connectors")).unwrap();
