@@ -131,7 +131,7 @@ impl Language {
                 ("examples/mock_vendor.rs", template!("rust/mock_vendor.rs")),
                 ("examples/label.rs", template!("rust/label.rs")),
                 ("build", template!("rust/build")),
-                (".gitignore", "target\n*.wasm\n"),
+                (".gitignore", "target\n*.wasm\ntoken\n"),
                 (CI, template!("rust/ci.yml")),
             ],
             Self::Python => &[
@@ -142,7 +142,7 @@ impl Language {
                 ("mock_vendor.py", template!("python/mock_vendor.py")),
                 ("requirements.txt", template!("python/requirements.txt")),
                 ("build", template!("python/build")),
-                (".gitignore", ".venv\n__pycache__\n*.wasm\n"),
+                (".gitignore", ".venv\n__pycache__\n*.wasm\ntoken\n"),
                 (CI, template!("python/ci.yml")),
             ],
             Self::Javascript => &[
@@ -152,7 +152,7 @@ impl Language {
                 ("package.json", template!("javascript/package.json")),
                 ("package-lock.json", template!("javascript/package-lock.json")),
                 ("build.mjs", template!("javascript/build.mjs")),
-                (".gitignore", "node_modules\nbundle.js\n*.wasm\n"),
+                (".gitignore", "node_modules\nbundle.js\n*.wasm\ntoken\n"),
                 (CI, template!("javascript/ci.yml")),
             ],
         }
@@ -282,6 +282,9 @@ mod tests {
             let open: Vec<_> = files.iter().filter(|(_, text)| text.contains("{{")).map(|(path, _)| path).collect();
             // Of JavaScript, Rust and formats of texts there are doubled braces, too.
             assert!(open.iter().all(|path| path.ends_with(".rs")), "{open:?}");
+            // The README has one made in the folder.
+            let ignored = &files.iter().find(|(path, _)| *path == ".gitignore").unwrap().1;
+            assert!(ignored.lines().any(|it| it == "token"), "{ignored}");
             let named = |word: &str| files.iter().any(|(_, text)| text.contains(word));
             assert!(named("acme-scanner") && named("ACME_SCANNER_TOKEN"), "{language:?}");
             assert!(!files.iter().any(|(path, text)| path.starts_with("src") && text.contains("\"example\"")));
