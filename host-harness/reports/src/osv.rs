@@ -47,7 +47,7 @@ fn add<'a>(collection: &mut Collection<'a>, lockfile: Option<&Location>, raw: &'
     let Some(package) = value.at("package").and_then(|it| named(it, lockfile)) else {
         collection.begin(Kind::Packages, raw.get())?;
         let left_out = value.list("vulnerabilities").len();
-        let message = format!("the package has no name; {left_out} vulnerabilities of it were left out");
+        let message = format!("the package has no name; vulnerabilities of it that were left out: {left_out}");
         collection.error("no-package", message);
         return Ok(());
     };

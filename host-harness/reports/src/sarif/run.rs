@@ -12,6 +12,10 @@ use crate::{
     place,
 };
 
+/// What is written in the place of a file where there is none: GitHub takes no
+/// result without one.
+const NO_FILE: &str = "no file associated with this alert";
+
 /// How many bases a base may stand on. Real ones stand on one or two.
 const MAX_BASES: usize = 16;
 
@@ -180,7 +184,11 @@ impl Run {
     pub fn path(&self, artifact: &Value) -> Option<(String, Option<String>)> {
         let indexed = || artifact.position("index").and_then(|at| self.artifacts.get(at)?.at("location"));
         let artifact = if artifact.text("uri").is_some() { artifact } else { indexed()? };
-        let mut parts = vec![bounds::word(artifact.text("uri")?).trim()];
+        let uri = artifact.text("uri")?;
+        if place::uri_path(uri) == NO_FILE {
+            return None;
+        }
+        let mut parts = vec![bounds::word(uri).trim()];
         let mut base_id = artifact.text("uriBaseId");
         // The folder of the machine that the last base is.
         let mut folder = None;

@@ -73,3 +73,15 @@ fn a_rule_is_found_by_its_id_where_the_position_is_of_another() {
     assert_eq!(title(json!({"ruleId": "b/sub/part"})), "B");
     assert_eq!(title(json!({"ruleId": "c", "ruleIndex": 1})), "c");
 }
+
+#[test]
+fn what_stands_for_no_file_is_no_file() {
+    for uri in ["no file associated with this alert", "no%20file%20associated%20with%20this%20alert"] {
+        let place = json!({"artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"}, "region": {"startLine": 1}});
+        let result = json!({"ruleId": "r", "message": {"text": "m"}, "locations": [{"physicalLocation": place}]});
+        let run = json!({"tool": {"driver": {"name": "t"}}, "results": [result]});
+        let file = json!({"version": "2.1.0", "runs": [run]}).to_string();
+        let read = read(file.as_bytes(), &Options::default()).unwrap();
+        assert_eq!(read.normalized.findings[0].location, None, "{uri}");
+    }
+}
