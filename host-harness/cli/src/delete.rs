@@ -120,7 +120,7 @@ where
 fn show_plan(output: Output, plan: &DeletionPlan, effect: &DeletionEffect) {
     output.line(format!("Deleting instance {} removes:", plan.instance));
     let mut table = output.table(&["WHAT", "GOES", "STAYS"]);
-    for it in deletion_parts(plan, Some(effect), |count, noun| counted(count, noun)) {
+    for it in deletion_parts(plan, Some(effect), counted) {
         table.add_row(cells![it.name, it.goes, it.stays]);
     }
     output.print(&table);

@@ -20,10 +20,10 @@ use super::{
     Context,
     error::Failure,
     filters::{self, Filters},
-    output::{CsvArg, Output, moment, print_csv, print_json, short},
+    output::{CsvArg, Output, moment, print_csv, print_json, remark, short},
     stdout, style,
     table::{Cell, cells},
-    views::remark_on_base,
+    views::{none, remark_on_base},
 };
 
 /// The exit code of a check that fails.
@@ -328,6 +328,12 @@ async fn check(context: &Context, args: CheckArgs) -> Result<ExitCode, Failure> 
             print_csv(POLICY_RESULTS_CSV, &results.cloned().collect::<Vec<_>>())?;
         }
         (None, _) => output.result(&check, |check| show_check(output, check))?,
+    }
+    // What nobody has looked at violates nothing, and passes.
+    if check.violated + check.errors + check.excepted == 0
+        && let Some(unread) = tenant.unread(&args.filters.query).await?
+    {
+        remark(none("violations", Some(&unread)));
     }
     Ok(if check.failed { ExitCode::from(VIOLATED) } else { ExitCode::SUCCESS })
 }

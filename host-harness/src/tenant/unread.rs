@@ -1,7 +1,7 @@
 //! Why a list is empty although nothing is known to be clean: nobody looked.
 
 use appsec_grant::InstanceName;
-use appsec_store::{Outcome, ProjectFilter};
+use appsec_store::{Outcome, ProjectFilter, RunFilter, RunState};
 
 use super::Tenant;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::error::Error;
 pub enum Unread {
     /// No instance is set up.
     NoInstance,
-    /// No run of an instance that is meant was made.
+    /// No run of an instance that is meant came to its end.
     NoRun,
     /// No project that is meant was ever scanned.
     NeverScanned(UnreadProjects),
@@ -49,7 +49,9 @@ impl Tenant {
             if store.instances()?.is_empty() {
                 return Ok(Some(Unread::NoInstance));
             }
-            if store.runs(instance_id, 1)?.is_empty() {
+            // One that failed, or is not done, tells nothing of what it did not bring.
+            let states = vec![RunState::Complete, RunState::Partial];
+            if store.find_runs(&RunFilter { instance_id, states, limit: 1, ..RunFilter::default() })?.is_empty() {
                 return Ok(Some(Unread::NoRun));
             }
             let mut projects = store.projects(instance_id, None)?;

@@ -160,6 +160,43 @@ fn a_project_that_was_never_scanned_is_not_clean() {
     context.ok(&["sync", "sim"]);
     let projects = context.ok(&["projects"]);
     assert_eq!(projects.matches("never scanned").count(), 2, "{projects}");
+    // That it has no findings is not said without that.
+    let listed = context.json(&["projects"]);
+    let rows = listed["projects"].as_array().unwrap();
+    let never: Vec<_> = rows.iter().filter(|row| row["outcome"] == "never-scanned").collect();
+    let name = never[0]["name"].as_str().unwrap();
+    let policies = context.file("p.toml", "[[policy]]\nid = 'a'\ntitle = 'A'\nseverity = 'high'\nwhen = 'is_open'\n");
+    context.ok(&["policy", "import", &policies]);
+    let checked = context.run(&["policy", "check", "--project", name]);
+    assert!(checked.stderr.contains("the vendor knows of no scan of"), "{}", checked.stderr);
+    assert_eq!(context.run(&["policy", "check"]).stderr, "");
+    for list in ["findings", "vulnerabilities", "weaknesses", "issues", "packages", "dashboard"] {
+        let empty = context.ok(&[list, "--project", name]);
+        assert!(empty.contains(&format!("the vendor knows of no scan of `{name}`")), "{list}: {empty}");
+    }
+}
+
+#[test]
+fn an_empty_list_tells_what_was_not_done() {
+    let context = TestContext::new(shape(), vec![]);
+    context.ok(&["tenant", "add", "default"]);
+    let lists = ["findings", "secrets", "issues", "packages", "coverage", "dashboard", "projects", "runs"];
+    for list in lists {
+        let empty = context.ok(&[list]);
+        assert!(empty.contains("Set up an instance with: harness onboard"), "{list}: {empty}");
+    }
+    context.added();
+    for list in lists {
+        let empty = context.ok(&[list]);
+        assert!(empty.contains("nothing was synced yet. Fetch findings with: harness sync"), "{list}: {empty}");
+    }
+    // Nor was it by a sync that failed.
+    let vendor = MockVendor::start(&context, &[]);
+    assert_eq!(vendor.add(&context).code, 0);
+    drop(vendor);
+    assert_eq!(context.run(&["sync", "sim", "--max-wait", "1"]).code, 1);
+    let empty = context.ok(&["findings", "--instance", "sim"]);
+    assert!(empty.contains("nothing was synced yet"), "{empty}");
 }
 
 #[test]
