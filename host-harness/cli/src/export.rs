@@ -24,6 +24,7 @@ use super::{
     error::{Failure, USAGE},
     filters::{self, Filters},
     output::remark,
+    recorded::{EXPORT, EXPORT_ALL_TENANTS, Recorded, TARGET_BYTES},
     stdout::{stdout, written},
     views::{remark_on, remark_on_base},
 };
@@ -148,10 +149,14 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         };
         requests.push((tenant, ExportRequest { format: args.format, filter, options, base, share }));
     }
-    let summary = match args.output {
-        Some(path) => Some(to_file(requests, &path).await?),
-        None => to_stdout(requests).await?,
+    let action = if args.all_tenants { EXPORT_ALL_TENANTS } else { EXPORT };
+    let written = async {
+        match args.output {
+            Some(path) => to_file(requests, &path).await.map(Some),
+            None => to_stdout(requests).await,
+        }
     };
+    let summary = Recorded::confirmed(context, action, &told(args.format, query), written).await?;
     if let Some(summary) = summary {
         // Not before: an export that failed is made again since then.
         if let Some(cursor) = cursor {
@@ -163,6 +168,13 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the audit log says of an export: its format, with a filter that is not long.
+fn told(format: ExportFormat, query: &Query) -> String {
+    let filter = query.pairs().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let with = format!("{format}?{filter}");
+    if filter.is_empty() || with.len() > TARGET_BYTES { format.to_string() } else { with }
 }
 
 /// Whether a filter is given.

@@ -45,11 +45,16 @@ const PROJECT: Option<&str> = Some("project");
 pub const DELETE_SOURCE: &str = "delete source";
 pub const DELETE_TENANT: &str = "delete tenant";
 
+/// Exports leave data: they are written down with their format and filter.
+pub const EXPORT: &str = "export";
+pub const EXPORT_ALL_TENANTS: &str = "export all tenants";
+
 /// What is done to the machine's data and not within a tenant.
-const OF_NO_TENANT: [&str; 10] = [
+const OF_NO_TENANT: [&str; 11] = [
     ADD_CATALOGUE,
     "add tenant",
     DELETE_TENANT,
+    EXPORT_ALL_TENANTS,
     "generate vault key",
     INSTALL_CONNECTOR,
     "make link",
@@ -132,7 +137,7 @@ const CHANGES: &[Change] = &[
 ];
 
 /// Bytes of a target that is written down.
-const TARGET_BYTES: usize = 200;
+pub const TARGET_BYTES: usize = 200;
 
 /// What a command changes.
 pub struct Recorded {

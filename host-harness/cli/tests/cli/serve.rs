@@ -255,6 +255,9 @@ fn what_commands_change_is_in_the_audit_log() {
     }
     assert_eq!(context.run(&["instance", "resume", "nobody"]).code, 1);
     context.ok(&["triage", "set", "--severity", "low", "--decision", "fixing", "--dry-run"]);
+    // What leaves is written down with what was asked.
+    context.ok(&["export", "csv", "--severity", "high,critical", "--kind", "sast"]);
+    context.ok(&["export", "ndjson", "--all-tenants"]);
     context.ok(&["instance", "delete", "code"]);
     context.ok(&["instance", "delete", "code", "--confirm", "code"]);
     let audit = context.json(&["audit", "list"]);
@@ -278,6 +281,10 @@ fn what_commands_change_is_in_the_audit_log() {
     cli - add tenant other done -
     cli default resume source nobody started -
     cli default resume source nobody failed instance-not-found
+    cli default export csv?kind=sast&severity=high&severity=critical started -
+    cli default export csv?kind=sast&severity=high&severity=critical done -
+    cli - export all tenants ndjson started -
+    cli - export all tenants ndjson done -
     cli default delete source code started -
     cli default delete source code done -
     ");
