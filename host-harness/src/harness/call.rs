@@ -118,7 +118,11 @@ pub struct Called {
 
 /// What `normalize` is given: records, or a page with them.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "it takes a page of `fetch-findings`, a list of its records, or one of them; a record has `kind` and \
+                 `body`, which is the vendor's JSON as a text"
+)]
 enum Records {
     Page { records: Vec<RawRecord> },
     List(Vec<RawRecord>),

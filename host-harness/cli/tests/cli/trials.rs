@@ -106,6 +106,8 @@ fn functions_are_called_one_by_one() {
     let wrong = context.fed(&with(&["call", "fetch-findings"], &vendor), "{}");
     assert_eq!(wrong.code, 2);
     assert!(wrong.stderr.contains("the input of `fetch-findings` cannot be read: missing field"), "{}", wrong.stderr);
+    let plain = context.fed(&with(&["call", "normalize"], &vendor), r#"{"id": 1}"#);
+    assert!(plain.stderr.contains("a record has `kind` and `body`"), "{}", plain.stderr);
     let refused = context.fed(&["call", "configure", "--set", "kinds=[\"no-such-kind\"]", "--cassette", CASSETTE], "");
     assert_eq!(refused.code, 1);
     assert!(refused.stderr.contains("kinds"), "{}", refused.stderr);
