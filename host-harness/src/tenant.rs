@@ -7,6 +7,7 @@ mod connector;
 mod deletion;
 mod dry_run;
 mod export;
+mod facets;
 mod instance;
 mod issues;
 mod lease;
@@ -44,6 +45,7 @@ pub use self::{
     connector::{ComponentDifference, ConnectorUpdate},
     deletion::{DeletionEffect, DeletionPart, DeletionReport, InstanceDeletion, deletion_parts},
     export::{ExportFormat, ExportFormatError, ExportRequest, Share},
+    facets::{Facet, FacetValue, FindingFacets},
     instance::{Setup, TypedSecrets},
     lease::Holder,
     lists::{FindingCount, FindingList, IssueList, Listed, NoProject, PackageList},

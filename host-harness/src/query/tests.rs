@@ -93,6 +93,16 @@ fn a_field_that_is_not_given_has_its_default() {
 }
 
 #[test]
+fn a_flag_that_is_false_is_one_that_is_not_given() {
+    let findings = List::Findings(View::All);
+    let of = |pairs: &[(&'static str, &'static str)]| Query::parse(findings, pairs.iter().copied());
+    let none = of(&[("include-closed", "false"), ("status", "open")]).unwrap();
+    assert_eq!(none.pairs(), [("status", "open".to_owned())]);
+    assert!(!none.flag("include-closed") && of(&[("include-closed", "true")]).unwrap().flag("include-closed"));
+    assert!(of(&[("kev", "yes")]).unwrap_err().to_string().ends_with(": true or false"));
+}
+
+#[test]
 fn weaknesses_are_named_as_people_do() {
     for good in ["79", "CWE-79", "cwe-79", "Cwe-079"] {
         assert_eq!(cwe(good), Ok(79), "{good}");

@@ -1,7 +1,12 @@
 //! Answers: what every one of them says to the browser, and how faults look.
 
 use axum::{body::Body, response::IntoResponse};
-use host_harness::{AccessError, Error, exports::text, query::QueryError};
+use host_harness::{
+    AccessError, Error,
+    columns::{Column, CsvWriter},
+    exports::{Error as ExportError, text},
+    query::QueryError,
+};
 use http::{HeaderValue, Response, StatusCode, header};
 use maud::Markup;
 use serde::Serialize;
@@ -146,6 +151,17 @@ pub(crate) fn json(document: &impl Serialize) -> Response<Body> {
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+/// Rows as a table for spreadsheets.
+pub(crate) fn csv<R>(columns: &[Column<R>], rows: &[R]) -> Answer {
+    let mut bytes = Vec::new();
+    let written = CsvWriter::new(columns, &mut bytes).and_then(|mut csv| {
+        rows.iter().try_for_each(|row| csv.write(row))?;
+        csv.end()
+    });
+    written.map_err(|error| Error::from(ExportError::Write(error)))?;
+    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response())
 }
 
 /// Leads on to a page, when something was done.

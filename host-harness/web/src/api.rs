@@ -12,6 +12,7 @@ mod repositories;
 mod run;
 mod takes;
 mod upload;
+mod whole;
 
 use std::sync::Arc;
 
@@ -68,6 +69,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         .read((at!("/tenants/{tenant}/secrets"), List::Findings(View::Secrets)), Read, async |asked: Asked| {
             findings(asked, View::Secrets).await
         })
+        .read((at!("/tenants/{tenant}/findings/facets"), List::Findings(View::All)), Read, facets)
         .read(at!("/tenants/{tenant}/findings/{id}"), Read, finding)
         .read((at!("/tenants/{tenant}/issues"), List::Issues), Read, issues)
         .read(at!("/tenants/{tenant}/issues/{id}"), Read, issue)
@@ -142,6 +144,21 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             (at!("/tenants/{tenant}/secrets/export/{format}"), takes::export(View::Secrets)),
             (Read, "export"),
             async |asked| export(asked, View::Secrets).await,
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/issues/export/{format}"), List::Issues),
+            (Read, "export"),
+            apart(whole::issues),
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/packages/export/{format}"), List::Packages),
+            (Read, "export"),
+            apart(whole::packages),
+        )
+        .hand_out(
+            (at!("/tenants/{tenant}/coverage/export/{format}"), List::Coverage),
+            (Read, "export"),
+            apart(whole::coverage),
         )
         .read(at!("/tenants/{tenant}/runs/{run}"), Read, run)
         .change(DELETE, at!("/tenants/{tenant}/runs/{run}"), (Manage, "stop sync"), act::stop)
@@ -335,6 +352,10 @@ async fn tenants(State(site): State<Arc<Site>>, Extension(principal): Extension<
 
 async fn findings(asked: Asked, view: View) -> Answer {
     Ok(json(&asked.tenant.finding_list(&asked.query(List::Findings(view))?).await?.list))
+}
+
+async fn facets(asked: Asked) -> Answer {
+    Ok(json(&asked.tenant.finding_facets(&asked.query(List::Findings(View::All))?).await?))
 }
 
 async fn finding(State(site): State<Arc<Site>>, Path((name, id)): Path<(String, String)>) -> Answer {

@@ -193,6 +193,12 @@ impl Routes {
     }
 }
 
+/// What is written down of what is asked: its name, with a query that is not long.
+fn told(name: &str, query: Option<&str>) -> String {
+    let with = query.filter(|it| name.len() + it.len() < NAME_BYTES).map(|query| format!("{name}?{query}"));
+    with.unwrap_or_else(|| name.to_owned())
+}
+
 /// Before each route: may its sender do this, here? What changes something is
 /// written down before it begins, and when it has ended.
 async fn guard(
@@ -205,12 +211,14 @@ async fn guard(
     let named = |wanted: &str| params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned());
     let tenant = named("tenant");
     let target: Vec<&str> = params.iter().filter(|(name, _)| *name != "tenant").map(|(_, value)| value).collect();
+    // Of what is handed out, the filter as well.
+    let handed_out = route.hands_out.and(request.uri().query());
     let entry = AuditEntry {
         who: principal.who(),
         action: route.action.or(route.hands_out).unwrap_or("look"),
         // Whoever asks for a tenant that is not there names what they like.
         tenant: tenant.clone().filter(|it| it.len() <= NAME_BYTES),
-        target: (!target.is_empty()).then(|| target.join("/")).filter(|it| it.len() <= NAME_BYTES),
+        target: (!target.is_empty()).then(|| told(&target.join("/"), handed_out)).filter(|it| it.len() <= NAME_BYTES),
         outcome: AuditOutcome::Started,
         code: None,
     };

@@ -355,6 +355,9 @@ pub(super) async fn begin(asked: Asked, Sent(_, sent): Sent<NewOnboarding>) -> A
         store_secret: true,
         proxy: None,
     };
+    if sent.token.trim().is_empty() {
+        return Err(Fault::field("token", "it is empty"));
+    }
     let secret = Secret::typed(&sent.token).map_err(Error::from)?;
     let begun = asked.tenant.onboard(setup, TypedSecrets::Only(secret)).await?;
     let address = format!("/api/v1/tenants/{}/onboardings/{name}", asked.tenant.id());

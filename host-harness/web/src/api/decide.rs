@@ -5,8 +5,8 @@ use axum::{body::Body, response::IntoResponse};
 use host_harness::{
     Error, PoliciesImported, PoliciesRemoved, PolicyCheck, PolicyImported, TriageChoice, TriageTargets,
     analysis::TriageDecision,
-    columns::{CsvWriter, POLICY_RESULTS_CSV},
-    exports::{Error as ExportError, GateFormat},
+    columns::POLICY_RESULTS_CSV,
+    exports::GateFormat,
     query::{Ahead, List, Query},
 };
 use http::{HeaderMap, Response, header};
@@ -18,7 +18,7 @@ use super::{
     takes,
 };
 use crate::{
-    answer::{Fault, json},
+    answer::{Fault, csv, json},
     asked::{Answer, Asked, Posted, parsed},
     table::DRY_RUN,
 };
@@ -179,13 +179,7 @@ pub(super) async fn check_policies(asked: Asked, Sent(_, sent): Sent<NewCheck>) 
 /// What a check found, row by row.
 fn violations(check: &PolicyCheck) -> Answer {
     let results: Vec<_> = check.violations.iter().flat_map(|it| &it.results).cloned().collect();
-    let mut bytes = Vec::new();
-    let written = CsvWriter::new(POLICY_RESULTS_CSV, &mut bytes).and_then(|mut csv| {
-        results.iter().try_for_each(|row| csv.write(row))?;
-        csv.end()
-    });
-    written.map_err(|error| Error::from(ExportError::Write(error)))?;
-    Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], bytes).into_response())
+    csv(POLICY_RESULTS_CSV, &results)
 }
 
 pub(super) async fn policy_results(asked: Asked) -> Answer {

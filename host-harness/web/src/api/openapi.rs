@@ -6,10 +6,10 @@ mod parameter;
 
 use host_harness::{
     AdvisoryImport, AlertList, AlertReport, AuditList, AutoMapReport, ConnectorList, DecidedList, DeliveryList,
-    FindingList, InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList, NewToken, NotifyList,
-    NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved, PolicyCheck, PolicyImported,
-    PolicyResultList, PolicyRows, ProjectList, RepositoriesListed, RepositoryDetail, RepositoryImport, RunList,
-    ScheduleReport, StatusReport, TokenList, TriageReport, VanishingList, ViewList,
+    ExportFormat, FindingFacets, FindingList, InstanceDeletion, InstanceList, InstanceReport, IssueList, MappingList,
+    NewToken, NotifyList, NotifyRemoved, NotifyReport, Onboarding, OnboardingList, PackageList, PoliciesRemoved,
+    PolicyCheck, PolicyImported, PolicyResultList, PolicyRows, ProjectList, RepositoriesListed, RepositoryDetail,
+    RepositoryImport, RunList, ScheduleReport, StatusReport, TokenList, TriageReport, VanishingList, ViewList,
     analysis::Advisory,
     ingest::ImportReport,
     store::{Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, RepositoryRow, SavedView, TokenRow},
@@ -56,6 +56,8 @@ enum Answers {
     /// One that can be changed: with a tag.
     Tagged(Make),
     Export,
+    /// All of a list, as it is or as a table.
+    Whole(Make),
     /// Events, as they happen.
     Events,
     /// The outcome of a check, or the form of it that was asked for.
@@ -78,6 +80,10 @@ const fn export(path: &'static str, id: &'static str) -> Operation {
     read(path, id, "All findings of a filter in a format, as they are read", Answers::Export)
 }
 
+const fn whole(path: &'static str, id: &'static str, list: Make) -> Operation {
+    read(path, id, "All of a list that a filter finds, as a file", Answers::Whole(list))
+}
+
 const fn act(
     (verb, path): (&'static str, &'static str),
     id: &'static str,
@@ -95,6 +101,12 @@ const OPERATIONS: &[Operation] = &[
     read("/me", "getMe", "Who asks, and what they may", Json(of::<Me>)),
     read("/tenants", "listTenants", "The tenants that are seen", Json(of::<Tenants>)),
     read("/tenants/{tenant}/findings", "listFindings", "Findings", Json(of::<FindingList>)),
+    read(
+        "/tenants/{tenant}/findings/facets",
+        "countFindings",
+        "Findings per value of a filter",
+        Json(of::<FindingFacets>),
+    ),
     read("/tenants/{tenant}/vulnerabilities", "listVulnerabilities", "Findings in packages", Json(of::<FindingList>)),
     read("/tenants/{tenant}/weaknesses", "listWeaknesses", "Findings in first-party code", Json(of::<FindingList>)),
     read("/tenants/{tenant}/secrets", "listSecrets", "Leaked credentials", Json(of::<FindingList>)),
@@ -106,6 +118,9 @@ const OPERATIONS: &[Operation] = &[
     read("/tenants/{tenant}/issues", "listIssues", "Issues", Json(of::<IssueList>)),
     read("/tenants/{tenant}/issues/{id}", "getIssue", "An issue", Json(of::<IssueDetail>)),
     read("/tenants/{tenant}/packages", "listPackages", "Packages", Json(of::<PackageList>)),
+    whole("/tenants/{tenant}/issues/export/{format}", "exportIssues", of::<IssueList>),
+    whole("/tenants/{tenant}/packages/export/{format}", "exportPackages", of::<PackageList>),
+    whole("/tenants/{tenant}/coverage/export/{format}", "exportCoverage", of::<Coverage>),
     read("/tenants/{tenant}/dashboard", "getDashboard", "Counts and trends", Json(of::<Dashboard>)),
     read("/tenants/{tenant}/coverage", "getCoverage", "Repositories by sources", Json(of::<Coverage>)),
     read("/tenants/{tenant}/runs", "listRuns", "The run log", Json(of::<RunList>)),
@@ -495,17 +510,18 @@ pub(crate) fn document(table: &[Route], method: impl Fn(&Route) -> String) -> Re
 }
 
 fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerator, problem: &Schema) -> Value {
+    let formats = match operation.answers {
+        Answers::Whole(_) => vec!["csv", "json"],
+        Answers::Export => ExportFormat::all().map(ExportFormat::as_str).collect(),
+        _ => Vec::new(),
+    };
     let mut parameters: Vec<Value> = route
         .path
         .split('{')
         .skip(1)
         .filter_map(|part| part.split_once('}'))
         .map(|(name, _)| {
-            let schema = if matches!(name, "delivery" | "run" | "view") {
-                json!({ "type": "integer" })
-            } else {
-                json!({ "type": "string" })
-            };
+            let schema = parameter::in_path(name, &formats);
             json!({ "name": name, "in": "path", "required": true, "schema": schema })
         })
         .collect();
@@ -538,6 +554,10 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             }))
         }
         Answers::Export => Some(json!({ "*/*": {} })),
+        Answers::Whole(make) => Some(json!({
+            "application/json": { "schema": make(generator) },
+            "text/csv": { "schema": { "type": "string" } },
+        })),
         Answers::Events => {
             // The schema is that of one event.
             let (event, data) = (json!({ "enum": ["run", "end"] }), json!({ "type": "string" }));

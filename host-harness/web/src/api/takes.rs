@@ -77,7 +77,7 @@ pub(super) const EXPORT: &[Field] = &[
 
 /// What is asked of an export of a view.
 pub(super) const fn export(view: View) -> Fields {
-    Fields::of(List::Findings(view)).and(EXPORT)
+    Fields::whole(List::Findings(view)).and(EXPORT)
 }
 
 /// In what form the outcome of a check is answered, as `harness policy check` prints it.

@@ -35,7 +35,10 @@ async fn show(asked: &Asked) -> Answer {
                 (parts::number(summary.weaknesses)) " with code weaknesses, "
                 (parts::number(summary.uncovered)) " by nothing"
             }
-            div.tools { a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" } }
+            div.tools {
+                @if !coverage.repositories.is_empty() { (form::tables(&query, &tenant, Section::Coverage)) }
+                a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" }
+            }
         }
         (filters)
         (views)

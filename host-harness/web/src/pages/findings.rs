@@ -89,25 +89,12 @@ pub(super) fn within(query: &Query, tenant: &str, view: View, id: &str) -> Strin
     form::address(&format!("/t/{tenant}/findings/{id}"), from.into_iter().chain(query.pairs()))
 }
 
-/// The address of all findings of the same filter, in a format.
-fn export(query: &Query, tenant: &str, section: Section, format: &str) -> String {
-    let filter = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit"));
-    form::address(&format!("{}/export/{format}", section.api(tenant)), filter)
-}
-
 /// Every format, of all that the filter finds.
 fn downloads(query: &Query, tenant: &str, section: Section) -> Markup {
-    html! {
-        details.menu {
-            summary.button { "Download…" }
-            ul.formats {
-                @for format in ExportFormat::all() {
-                    @let (name, what) = format.about().split_once(": ").unwrap_or((format.about(), ""));
-                    li { a href=(export(query, tenant, section, format.as_str())) download { b { (title(format, name)) } span.second { (capital(what)) } } }
-                }
-            }
-        }
-    }
+    form::downloads(ExportFormat::all().map(|format| {
+        let (name, what) = format.about().split_once(": ").unwrap_or((format.about(), ""));
+        (form::export(query, tenant, section, format.as_str(), true), title(format, name), capital(what))
+    }))
 }
 
 /// What a format is called; some are one standard in several forms.

@@ -68,3 +68,32 @@ pub(super) fn no_project(no: &host_harness::NoProject) -> Markup {
 pub(super) fn api(query: &Query, tenant: &str, resource: Section) -> String {
     address(&resource.api(tenant), query.pairs().into_iter())
 }
+
+/// The API's address of all that the same filter finds, in a format. Where the format
+/// has an order of its own, none is asked for.
+pub(super) fn export(query: &Query, tenant: &str, resource: Section, format: &str, is_ordered: bool) -> String {
+    let is_page = |name: &str| matches!(name, "cursor" | "offset" | "limit");
+    let is_order = |name: &str| is_ordered && matches!(name, "sort" | "reverse");
+    let filter = query.pairs().into_iter().filter(|(name, _)| !is_page(name) && !is_order(name));
+    address(&format!("{}/export/{format}", resource.api(tenant)), filter)
+}
+
+/// Files of all that the filter of a list finds: addresses, with what each is called
+/// and holds.
+pub(super) fn downloads(files: impl Iterator<Item = (String, String, String)>) -> Markup {
+    html! {
+        details.menu {
+            summary.button { "Download…" }
+            ul.formats { @for (address, name, what) in files { li { a href=(address) download { b { (name) } span.second { (what) } } } } }
+        }
+    }
+}
+
+/// The files of a list that has no formats of others.
+pub(super) fn tables(query: &Query, tenant: &str, resource: Section) -> Markup {
+    let of = |(format, name, what): (&str, &str, &str)| {
+        (export(query, tenant, resource, format, false), name.to_owned(), what.to_owned())
+    };
+    let (csv, json) = ("A table, with the columns that the command prints", "All that is known of each row");
+    downloads([("csv", "CSV", csv), ("json", "JSON", json)].into_iter().map(of))
+}

@@ -33,7 +33,10 @@ async fn show(asked: &Asked) -> Answer {
         div.head {
             h1 { "Issues" }
             span.sum { (parts::number(list.total)) @if query.pairs().is_empty() { " open and about security" } }
-            div.tools { a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" } }
+            div.tools {
+                @if !list.issues.is_empty() { (form::tables(&query, &tenant, Section::Issues)) }
+                a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" }
+            }
         }
         (filters)
         (views)

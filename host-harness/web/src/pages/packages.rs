@@ -39,7 +39,10 @@ async fn show(asked: &Asked) -> Answer {
         div.head {
             h1 { "Packages" }
             span.sum { (parts::number(list.total)) }
-            div.tools { a.button href=(form::api(&query, &tenant, Section::Packages)) { "JSON" } }
+            div.tools {
+                @if !list.packages.is_empty() { (form::tables(&query, &tenant, Section::Packages)) }
+                a.button href=(form::api(&query, &tenant, Section::Packages)) { "JSON" }
+            }
         }
         (filters)
         (views)

@@ -76,7 +76,7 @@ fn table(tokens: &[TokenRow], here: &str, now: Timestamp) -> Markup {
     html! {
         table.list {
             caption.unseen { "API tokens, newest first" }
-            thead { tr { th scope="col" { "Token" } th scope="col" { "Role" } th scope="col" { "State" } th.late scope="col" { "Expires" } th.late scope="col" { "Last used" } th scope="col" { span.unseen { "What can be done" } } } }
+            thead { tr { th scope="col" { "Token" } th scope="col" { "Role" } th scope="col" { "State" } th scope="col" { "Created" } th scope="col" { "Expires" } th scope="col" { "Last used" } th scope="col" { span.unseen { "What can be done" } } } }
             tbody {
                 @for it in tokens {
                     @let state = it.state(now);
@@ -84,8 +84,9 @@ fn table(tokens: &[TokenRow], here: &str, now: Timestamp) -> Markup {
                         td { span.title { (parts::text(&it.name)) } span.under { span.mono { "hrn_" (it.id) "…" } } }
                         td data-label="Role" { (it.role.as_str()) }
                         td { (parts::state(state)) }
-                        td.late { (parts::moment(it.expires_at)) }
-                        td.late { @match it.used_at { Some(at) => (parts::ago(at, now)), None => "never" } }
+                        td data-label="Created" { (parts::ago(it.created_at, now)) }
+                        td data-label="Expires" { (parts::moment(it.expires_at)) }
+                        td data-label="Last used" { @match it.used_at { Some(at) => (parts::ago(at, now)), None => "never" } }
                         td.num { @if state == "in force" { form.inline method="post" action={ (here) "/" (it.id) "/revoke" } { button.button { "Revoke" } } } }
                     }
                 }

@@ -30,17 +30,24 @@ pub(crate) struct Fields {
     list: Option<List>,
     /// Those beside it.
     beside: &'static [Field],
+    /// Whether all of the list is answered: it has neither order nor pages.
+    is_whole: bool,
     /// Those of `beside` without which nothing is done.
     required: &'static [&'static str],
 }
 
 impl Fields {
     /// Nothing may be asked.
-    pub const NONE: Self = Self { list: None, beside: &[], required: &[] };
+    pub const NONE: Self = Self { list: None, beside: &[], is_whole: false, required: &[] };
 
     /// Those of a list.
     pub const fn of(list: List) -> Self {
         Self { list: Some(list), ..Self::NONE }
+    }
+
+    /// Those with which rows of a list are chosen, where all of them are answered.
+    pub const fn whole(list: List) -> Self {
+        Self { is_whole: true, ..Self::of(list) }
     }
 
     /// Others.
@@ -61,7 +68,9 @@ impl Fields {
     /// All of them, of a route that may rehearse.
     pub fn all(&self, rehearses: bool) -> impl Iterator<Item = &'static Field> + use<> {
         let list = self.list.map(List::fields).unwrap_or_default();
-        list.iter().chain(self.beside).chain(rehearses.then_some(&REHEARSAL))
+        let is_whole = self.is_whole;
+        let list = list.iter().filter(move |field| !is_whole || field.group != Group::Output);
+        list.chain(self.beside).chain(rehearses.then_some(&REHEARSAL))
     }
 
     /// Whether nothing is done without a field.
@@ -159,6 +168,11 @@ mod tests {
         insta::assert_snapshot!(refused("sorce=a"), @"unknown filter `sorce`; did you mean `source`?");
         insta::assert_snapshot!(refused("source=a&source=b"), @"`source` was given more than once");
         insta::assert_snapshot!(refused("limit=501"), @"invalid value `501` for `limit`: a whole number from 0 to 500");
+        let whole = Fields::whole(List::Findings(View::All));
+        for paged in ["limit=1", "cursor=x", "offset=1", "sort=age", "reverse=true"] {
+            let refused = whole.check(&format!("/x?{paged}").parse().unwrap(), false);
+            assert!(refused.is_err(), "{paged}: an answer of all rows says that it is no page");
+        }
         let uri = "/x?dry_run=true".parse().unwrap();
         assert!(fields.check(&uri, true).is_ok());
     }

@@ -153,14 +153,15 @@ async fn exports_and_refusals_are_written_down_and_a_flood_of_them_is_not() {
         entries.iter().filter(|it| it.action == action).cloned().collect::<Vec<_>>()
     };
 
-    assert_eq!(status(&served.get(&format!("{API}/findings/export/csv"), &viewer).await), 200);
+    assert_eq!(status(&served.get(&format!("{API}/findings/export/csv?severity=high"), &viewer).await), 200);
     assert_eq!(status(&served.get(&format!("{API}/findings/export/pdf"), &viewer).await), 404);
     let told: Vec<_> = of(&all().await, "export")
         .into_iter()
         .map(|it| (it.who.starts_with("token:"), it.target, it.outcome.as_str(), it.code))
         .collect();
     let target = |text: &str| Some(text.to_owned());
-    assert_eq!(told, [(true, target("pdf"), "failed", target("not-found")), (true, target("csv"), "done", None)]);
+    let pdf = (true, target("pdf"), "failed", target("not-found"));
+    assert_eq!(told, [pdf, (true, target("csv?severity=high"), "done", None)]);
 
     for _ in 0..30 {
         assert_eq!(status(&served.get(&format!("{API}/findings"), "Authorization: Bearer hrn_wrong\r\n").await), 401);
@@ -177,4 +178,56 @@ async fn exports_and_refusals_are_written_down_and_a_flood_of_them_is_not() {
     let listed = served.get(&format!("{API}/audit"), &served.session().await).await;
     let listed: Value = serde_json::from_str(body(&listed)).unwrap();
     assert_eq!(listed["entries"][0]["code"], "not-permitted");
+}
+
+#[tokio::test]
+async fn lists_are_handed_out_whole_as_their_commands_print_them() {
+    let served = reported().await;
+    let session = served.session().await;
+    let all = served.get(&format!("{API}/issues?limit=1"), &session).await;
+    let all: Value = serde_json::from_str(body(&all)).unwrap();
+    let total = all["total"].as_u64().unwrap();
+    assert!(total > 50, "more than a page: {total}");
+    let csv = served.get(&format!("{API}/issues/export/csv"), &session).await;
+    assert!(csv.contains("content-type: text/csv; charset=utf-8\r\n"), "{csv}");
+    assert!(csv.contains("attachment; filename=\"default-issues.csv\"\r\n"), "{csv}");
+    assert_eq!(body(&csv).lines().count() as u64, total + 1, "all of them, and a header");
+    let json = served.get(&format!("{API}/issues/export/json"), &session).await;
+    let json: Value = serde_json::from_str(body(&json)).unwrap();
+    assert_eq!(json["issues"].as_array().unwrap().len() as u64, total);
+    let none = served.get(&format!("{API}/issues/export/csv?severity=low"), &session).await;
+    assert_eq!(body(&none).lines().count(), 1, "the filter holds: {none}");
+    for (list, header) in [("packages", "\"instance\""), ("coverage", "\"repository\"")] {
+        let csv = served.get(&format!("{API}/{list}/export/csv"), &session).await;
+        assert!(status(&csv) == 200 && body(&csv).contains(header), "{csv}");
+        assert_eq!(status(&served.get(&format!("{API}/{list}/export/pdf"), &session).await), 404);
+    }
+    let page = served.get("/t/default/issues?severity=high", &session).await;
+    assert!(page.contains("href=\"/api/v1/tenants/default/issues/export/csv?severity=high\" download"), "{page}");
+}
+
+#[tokio::test]
+async fn findings_are_counted_per_value_as_the_list_would_count_them() {
+    let served = reported().await;
+    let session = served.session().await;
+    let facets = async |query: &str| {
+        let answer = served.get(&format!("{API}/findings/facets{query}"), &session).await;
+        assert_eq!(status(&answer), 200, "{answer}");
+        serde_json::from_str::<Value>(body(&answer)).unwrap()
+    };
+    let count = |facets: &Value, field: &str, value: &str| {
+        let of = |rows: &Value, key: &str, name: &str| {
+            rows.as_array().unwrap().iter().find(|it| it[key] == name).unwrap().clone()
+        };
+        let found = of(&of(&facets["facets"], "field", field)["values"], "value", value);
+        assert_eq!(found["total_is"], "exact");
+        found["total"].as_u64().unwrap()
+    };
+    let all = facets("").await;
+    assert_eq!((count(&all, "severity", "high"), count(&all, "severity", "low")), (60, 0));
+    assert_eq!((count(&all, "status", "open"), count(&all, "status", "fixed")), (60, 0));
+    // What is asked of a field leaves its own counts alone, and narrows the others.
+    let low = facets("?severity=low").await;
+    assert_eq!((count(&low, "severity", "high"), count(&low, "status", "open")), (60, 0));
+    assert_eq!(count(&facets("?include-closed=true&kev=false").await, "status", "open"), 60);
 }

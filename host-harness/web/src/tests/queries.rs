@@ -135,3 +135,14 @@ async fn a_program_learns_who_it_is_and_what_a_run_did() {
         assert!(answer[list].is_array(), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_setup_without_a_token_is_told_as_a_field_that_is_empty() {
+    let (served, token) = administered().await;
+    let (host, body_sent) = (&served.address, r#"{"name":"code"}"#);
+    let head =
+        format!("POST /api/v1/tenants/default/onboardings HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{token}");
+    let refused = served.send(&format!("{head}Content-Length: {}\r\n\r\n{body_sent}", body_sent.len())).await;
+    assert_eq!(status(&refused), 422, "{refused}");
+    assert!(body(&refused).contains("\"detail\": \"token: it is empty\""), "{refused}");
+}

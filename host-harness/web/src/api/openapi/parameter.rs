@@ -32,3 +32,12 @@ pub(super) fn of(field: &Field, required: bool) -> Value {
     }
     parameter
 }
+
+/// What a name in an address is; `formats` are those that an export has.
+pub(super) fn in_path(name: &str, formats: &[&str]) -> Value {
+    match name {
+        "delivery" | "run" | "view" => json!({ "type": "integer" }),
+        "format" if !formats.is_empty() => json!({ "type": "string", "enum": formats }),
+        _ => json!({ "type": "string" }),
+    }
+}

@@ -1,0 +1,83 @@
+//! How many findings a list has for each value of a field.
+
+use appsec_model::Severity;
+use appsec_store::{Filter, Total};
+use serde::Serialize;
+
+use super::Tenant;
+use crate::{
+    error::Error,
+    query::{Query, Takes},
+};
+
+/// The fields that are counted, in this order.
+const FIELDS: [&str; 4] = ["severity", "kind", "status", "reachability"];
+
+/// How many findings a list has for each value of its fields.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FindingFacets {
+    /// The fields that the list has, of severity, kind, status and reachability.
+    pub facets: Vec<Facet>,
+}
+
+/// A field of a list.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Facet {
+    /// Name of the filter.
+    pub field: String,
+    /// Its values, also those that no finding has.
+    pub values: Vec<FacetValue>,
+}
+
+/// A value of a field.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FacetValue {
+    /// The value, as the filter takes it.
+    pub value: String,
+    /// How many findings the list has with this value in place of what is asked of
+    /// the field, and with all other filters as they are asked.
+    #[serde(flatten)]
+    pub total: Total,
+}
+
+impl Tenant {
+    /// How many findings the list of a query would have for each value of a field,
+    /// counted at one moment.
+    pub async fn finding_facets(&self, query: &Query) -> Result<FindingFacets, Error> {
+        let mut wanted = Vec::new();
+        for name in FIELDS {
+            let Ok(field) = query.list().field(name) else { continue };
+            let words = match field.takes {
+                Takes::Severities => Severity::ALL.map(Severity::as_str).to_vec(),
+                Takes::Words(open) => open.named(),
+                _ => continue,
+            };
+            let mut values = Vec::new();
+            for word in words {
+                let filter = self.finding_filter(&with(query, name, word)?).await?;
+                values.push((word, Filter { limit: 0, after: None, ..filter }));
+            }
+            wanted.push((name, values));
+        }
+        let counted = self.store.read(move |store| {
+            let mut facets = Vec::new();
+            for (name, wanted) in wanted {
+                let mut values = Vec::new();
+                for (word, filter) in wanted {
+                    values.push(FacetValue { value: word.to_owned(), total: store.view(&filter)?.total });
+                }
+                facets.push(Facet { field: name.to_owned(), values });
+            }
+            Ok(facets)
+        });
+        Ok(FindingFacets { facets: counted.await? })
+    }
+}
+
+/// The same query with one value of a field, and nothing that the field excludes.
+fn with(query: &Query, name: &str, value: &str) -> Result<Query, Error> {
+    let is_other = |other: &str| other != name && other != "cursor" && !(name == "status" && other == "include-closed");
+    let pairs: Vec<_> = query.pairs().into_iter().filter(|(other, _)| is_other(other)).collect();
+    let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
+    Ok(Query::parse(query.list(), pairs.chain([(name, value)]))?)
+}
