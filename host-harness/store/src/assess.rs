@@ -116,8 +116,7 @@ impl FindingStore {
             for (id, record, status, instance_id, rule_id) in &batch {
                 after = *id;
                 let Some(content) = self.decoder.content(&transaction, *record)? else { continue };
-                let finding: Finding =
-                    document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+                let finding = content.finding()?;
                 let rule = rule_id.as_deref().map(|id| rule(&transaction, *instance_id, id)).transpose()?.flatten();
                 let assessed = assess(&transaction, &finding, status, rule.as_ref())?;
                 changed += transaction

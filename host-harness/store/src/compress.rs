@@ -8,7 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use crate::error::{Result, StoreError};
+use crate::{
+    columns::document,
+    error::{Result, StoreError},
+};
+use appsec_model::Finding;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use zstd::{
     bulk::{Compressor, Decompressor},
@@ -99,6 +103,12 @@ impl Content {
     /// The record as the vendor sent it.
     pub fn body(&self) -> &[u8] {
         self.bytes.get(..self.body_bytes).unwrap_or_default()
+    }
+
+    /// The finding as normalized.
+    pub fn finding(&self) -> Result<Finding> {
+        // The letters are checked once for all, and not in each text.
+        document("finding", std::str::from_utf8(self.document()).unwrap_or_default())
     }
 
     /// The finding as normalized; empty where there is none.

@@ -314,7 +314,7 @@ impl<'s> Details<'s> {
             occurrence_details.push(OccurrenceDetail {
                 vanished_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
                 origin: columns.take()?,
-                finding: parsed("finding", content.document())?,
+                finding: content.finding()?,
                 diagnostics: if is_whole { store.diagnostics_of(record_id)? } else { Vec::new() },
                 raw: if depth == Depth::Raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
             });

@@ -92,7 +92,7 @@ impl Shared {
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let Some(content) = decoder.content(connection, row.get(0)?)? else { return Ok(None) };
-        let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+        let finding = content.finding()?;
         let (instance_id, project_id) = (row.get(1)?, row.get(2)?);
         let rule_id: Option<String> = row.get(7)?;
         Ok(Some(Subject {

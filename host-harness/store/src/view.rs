@@ -9,7 +9,6 @@
 use std::{fmt, fmt::Write};
 
 use crate::{
-    columns::document,
     database::FindingStore,
     error::{Result, StoreError},
     filter::{Filter, Resolved},
@@ -17,7 +16,6 @@ use crate::{
     order::{Cursor, Sort},
     subject::Shared,
 };
-use appsec_model::Finding;
 use rusqlite::{ToSql, types::Value};
 use serde::Serialize;
 
@@ -165,9 +163,7 @@ impl FindingStore {
             shown.is_about(shared.rule(&self.connection, of.instance, shown.rule_id.as_deref())?.as_deref());
             shown.is_seen_by(&runs);
             if facts && let Some(content) = self.decoder.content(&self.connection, of.leading)? {
-                let text = std::str::from_utf8(content.document()).unwrap_or_default();
-                let finding: Finding = document("finding", text)?;
-                shown.facts = Some(RowFacts::from(&finding));
+                shown.facts = Some(RowFacts::from(&content.finding()?));
             }
             rows.push(shown);
         }

@@ -2,15 +2,11 @@
 //! that did.
 
 use appsec_analysis::triage::TriageDecision;
-use appsec_model::{Decision, Finding, Kind, Timestamp, Triage};
+use appsec_model::{Decision, Kind, Timestamp, Triage};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
-use crate::{
-    database::FindingStore,
-    error::{Result, StoreError},
-    ids::FindingId,
-};
+use crate::{database::FindingStore, error::Result, ids::FindingId};
 
 words! {
     /// Whether decisions go back to the vendor.
@@ -214,8 +210,7 @@ impl FindingStore {
         let mut found: Option<(Option<String>, AtVendor)> = None;
         for record in records.collect::<rusqlite::Result<Vec<i64>>>()? {
             let Some(content) = self.decoder.content(&self.connection, record)? else { continue };
-            let finding: Finding = serde_json::from_slice(content.document())
-                .map_err(|source| StoreError::Document { what: "finding", source })?;
+            let finding = content.finding()?;
             match &mut found {
                 None => {
                     let (ids, triage) = (vec![finding.id], finding.lifecycle.triage);

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     assess::assess,
-    columns::document,
     compress::{Content, Decoder},
     decided::{Decided, follow},
     error::{Result, StoreError},
@@ -382,8 +381,7 @@ impl<'a> RecordWriter<'a> {
             self.note(place.id, new, &Change::returned())?;
         }
         let Some(stored) = stored.filter(|it| !it.document().is_empty()) else { return Ok(()) };
-        let old: Finding = document("finding", std::str::from_utf8(stored.document()).unwrap_or_default())?;
-        changes(&old, finding).iter().try_for_each(|change| self.note(place.id, new, change))
+        changes(&stored.finding()?, finding).iter().try_for_each(|change| self.note(place.id, new, change))
     }
 
     fn note(&self, finding_id: i64, r#ref: Option<&str>, change: &Change) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use crate::{
     assess::{assess, rule},
-    columns::document,
     compress::Decoder,
     decided::{self, DECIDED},
     error::Result,
@@ -72,7 +71,7 @@ pub(crate) fn elect_primary<'a>(
         Some(finding) => finding,
         None if is_other || status != was => {
             let Some(content) = decoder.content(connection, record)? else { return Ok(None) };
-            read = document::<Finding>("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+            read = content.finding()?;
             &read
         }
         // It shows this occurrence already.

@@ -1,7 +1,7 @@
 //! Reading results.
 
 use appsec_analysis::fix;
-use appsec_model::{Finding, Fix, Severity, Timestamp};
+use appsec_model::{Fix, Severity, Timestamp};
 use appsec_policy::{On, Policy};
 use rusqlite::{OptionalExtension, Row, ToSql};
 use serde::Serialize;
@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::over;
 use crate::{
     baseline::Baseline,
-    columns::document,
     database::FindingStore,
     error::Result,
     filter::{Conditions, ProjectFilter, listed},
@@ -377,7 +376,7 @@ impl FindingStore {
             self.connection.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?;
         let Some(occurrence) = occurrence else { return Ok(None) };
         let Some(content) = self.decoder.content(&self.connection, occurrence)? else { return Ok(None) };
-        let finding: Finding = document("finding", std::str::from_utf8(content.document()).unwrap_or_default())?;
+        let finding = content.finding()?;
         Ok(match finding.dependency.as_ref().map(fix::known) {
             Some(Fix::Upgrades { upgrades }) => {
                 Some(upgrades.iter().map(|it| format!("{} {}", it.package, it.version)).collect())
