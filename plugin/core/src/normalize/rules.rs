@@ -222,7 +222,7 @@ fn title(rule: &Rule) -> String {
 
 #[cfg(test)]
 mod tests {
-    use appsec_model::{Kind, Rule};
+    use appsec_model::Rule;
 
     use guest_json::Raw;
 
