@@ -364,7 +364,7 @@ mod hostile_files {
     use crate::hostile::{Hostile, soon};
 
     fn limits() -> Limits {
-        Limits { cpu_time: Duration::from_millis(300), memory_bytes: 64 << 20, ..Limits::default() }
+        Limits { cpu_time: Duration::from_secs(1), memory_bytes: 64 << 20, ..Limits::default() }
     }
 
     async fn told(hostile: &Hostile, order: serde_json::Value) -> String {
