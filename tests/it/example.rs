@@ -138,8 +138,8 @@ async fn what_comes_to_nothing_is_said_and_the_project_is_not_clean() {
     let tenant = connected(folder.path(), &vendor(&pages)).await;
     let run = sync(&tenant).await;
     assert_eq!((run.state, run.counts.new, run.counts.rejected), (RunState::Complete, 0, 2));
-    let (projects, remarks) =
-        store(&tenant).run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, 9).unwrap()));
+    let (projects, remarks) = store(&tenant)
+        .run_now(|store| (store.projects(None, None).unwrap(), store.diagnostics(run.id, None, 9).unwrap()));
     assert_eq!(projects[0].outcome, Outcome::Incomplete);
     let said: Vec<_> = remarks.iter().map(|it| (it.id.as_deref(), it.code.as_str())).collect();
     assert_eq!(said, [(Some("1"), "unreadable"), (Some("2"), "unreadable")]);

@@ -119,7 +119,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             complete.push(CompleteFile::of(&report));
         }
         let run = report.run.id;
-        let remarks = tenant.remarks(run, REMARKS).await;
+        let remarks = tenant.remarks(run, None, REMARKS).await;
         outcomes.lacks(!report.run.is_whole());
         list.imports.push(report);
         list.diagnostics.push(outcomes.note(remarks.map_err(Failure::from)).unwrap_or_default());

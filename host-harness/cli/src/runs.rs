@@ -79,7 +79,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         let limit = args.filters.query.limit();
         let mut list = tenant.run(id, limit).await.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
         if let Some(level) = args.level {
-            list.diagnostics = tenant.remarks_of(id, level.into(), limit).await?;
+            list.diagnostics = tenant.remarks(id, Some(level.into()), limit).await?;
         }
         output.result(&list, |list| {
             for run in &list.runs {

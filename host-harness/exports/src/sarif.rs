@@ -8,7 +8,7 @@ use std::{
     io::{self, Write},
 };
 
-use appsec_model::{FlowStep, Kind, Location, Rule, ScanState, Severity, Status};
+use appsec_model::{FlowStep, Kind, Location, Rule, ScanState, Severity, Status, text::NO_FILE};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -36,8 +36,6 @@ impl Limits {
 }
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-
-const NO_FILE: &str = "no file associated with this alert";
 
 /// A run under way.
 struct Run {

@@ -99,7 +99,7 @@ impl Tenant {
 
     /// A run with all that is known of it, up to so many remarks and findings.
     pub async fn run(&self, id: i64, limit: u32) -> Result<RunList, Error> {
-        let found = self.store.run(move |store| Ok((store.run(id)?, store.diagnostics(id, limit)?))).await?;
+        let found = self.store.run(move |store| Ok((store.run(id)?, store.diagnostics(id, None, limit)?))).await?;
         let (Some(run), diagnostics) = found else { return Err(Error::NoRun(id)) };
         let vanishing = self.vanishing(id, Some(limit)).await?;
         let wanted = run.clone();
@@ -108,17 +108,14 @@ impl Tenant {
         Ok(RunList { runs: vec![run], diagnostics, vanishing, projects, waits })
     }
 
-    /// The first remarks of a run that are of one level.
-    pub async fn remarks_of(&self, run: i64, level: DiagnosticLevel, limit: u32) -> Result<Vec<Diagnostic>, Error> {
-        let mut remarks = self.remarks(run, u32::MAX).await?;
-        remarks.retain(|it| it.level == level);
-        remarks.truncate(limit as usize);
-        Ok(remarks)
-    }
-
-    /// The first remarks of a run.
-    pub async fn remarks(&self, run: i64, limit: u32) -> Result<Vec<Diagnostic>, Error> {
-        Ok(self.store.run(move |store| store.diagnostics(run, limit)).await?)
+    /// The first remarks of a run, or those of a level.
+    pub async fn remarks(
+        &self,
+        run: i64,
+        level: Option<DiagnosticLevel>,
+        limit: u32,
+    ) -> Result<Vec<Diagnostic>, Error> {
+        Ok(self.store.run(move |store| store.diagnostics(run, level, limit)).await?)
     }
 
     /// What a run would have marked as vanished, and did not, if there is any.

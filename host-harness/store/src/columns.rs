@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use rusqlite::{Row, RowIndex, types::FromSql};
+use rusqlite::{
+    Row, RowIndex,
+    types::{FromSql, ValueRef},
+};
 
 use crate::error::{Result, StoreError};
 
@@ -19,16 +22,23 @@ pub(crate) struct InOrder<'a, 's> {
     at: usize,
 }
 
-impl<'a, 's> InOrder<'a, 's> {
-    /// From this column on.
-    pub fn from(row: &'a Row<'s>, at: usize) -> Self {
-        Self { row, at }
+impl<'a, 's> From<&'a Row<'s>> for InOrder<'a, 's> {
+    fn from(row: &'a Row<'s>) -> Self {
+        Self { row, at: 0 }
     }
+}
 
+impl<'a> InOrder<'a, '_> {
     /// The next column.
     pub fn take<T: FromSql>(&mut self) -> rusqlite::Result<T> {
         self.at += 1;
         self.row.get(self.at - 1)
+    }
+
+    /// The next column, as it lies there.
+    pub fn take_ref(&mut self) -> rusqlite::Result<ValueRef<'a>> {
+        self.at += 1;
+        self.row.get_ref(self.at - 1)
     }
 }
 

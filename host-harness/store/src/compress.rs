@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    columns::document,
+    columns::{InOrder, document},
     error::{Result, StoreError},
 };
 use appsec_model::Finding;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use zstd::{
     bulk::{Compressor, Decompressor},
     dict::EncoderDictionary,
@@ -135,13 +135,14 @@ impl Decoder {
         let sql = format!("SELECT {CONTENT_COLUMNS} FROM records WHERE id = ?1");
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query([record_id])?;
-        rows.next()?.map(|row| self.content_of(connection, row)).transpose()
+        rows.next()?.map(|row| self.content_of(connection, &mut row.into())).transpose()
     }
 
-    /// The content of a record from a row that begins with [`CONTENT_COLUMNS`].
-    pub fn content_of(&self, connection: &Connection, row: &Row<'_>) -> Result<Content> {
-        let (dictionary_id, body_bytes, document_bytes): (i64, usize, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let packed = row.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+    /// The content of a record from a row of which [`CONTENT_COLUMNS`] are next.
+    pub fn content_of(&self, connection: &Connection, columns: &mut InOrder<'_, '_>) -> Result<Content> {
+        let (dictionary_id, body_bytes): (i64, usize) = (columns.take()?, columns.take()?);
+        let document_bytes: usize = columns.take()?;
+        let packed = columns.take_ref()?.as_blob().map_err(rusqlite::Error::from)?;
         let mut ready = self.0.borrow_mut();
         if !ready.contains_key(&dictionary_id) && ready.len() >= DICTIONARIES_READY {
             ready.clear();

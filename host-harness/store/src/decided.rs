@@ -3,7 +3,7 @@
 
 use appsec_analysis::triage::{TriageDecision, TriageEntry, effective};
 use appsec_model::Timestamp;
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::{
@@ -57,17 +57,12 @@ pub(crate) const DECIDED_COLUMNS: &str = "decided.decision, decided.reason, deci
      decided.assignee, decided.labels, decided.author, decided.decided_at, decided.issue, decided.ended_at, \
      decided.ended, decided.ended_by";
 
-/// How many of them there are.
-pub(crate) const DECISION_COLUMNS: usize = 12;
-
 /// Joins the decision in force to `findings`.
 pub(crate) const DECIDED: &str =
     "LEFT JOIN decisions AS decided ON decided.finding = findings.public_id AND decided.ended_at IS NULL";
 
-/// The decision of a row that has [`DECIDED_COLUMNS`], of which this is the first; none
-/// where it has none.
-pub(crate) fn decision_row(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<DecisionRow>> {
-    let mut columns = InOrder::from(row, first);
+/// The decision of a row of which [`DECIDED_COLUMNS`] are next; none where it has none.
+pub(crate) fn decision_row(mut columns: InOrder<'_, '_>) -> rusqlite::Result<Option<DecisionRow>> {
     let Some(word) = columns.take::<Option<String>>()? else { return Ok(None) };
     // What this program does not know is none of its decisions.
     let Ok(decision) = word.parse() else { return Ok(None) };

@@ -121,7 +121,7 @@ pub(crate) fn inherit(connection: &Connection, decoder: &Decoder, now: Timestamp
 fn in_force(connection: &Connection, finding: FindingId) -> Result<Option<DecisionRow>> {
     let sql =
         format!("SELECT {DECIDED_COLUMNS} FROM decisions AS decided WHERE decided.finding = ?1 AND ended_at IS NULL");
-    Ok(connection.prepare_cached(&sql)?.query_row([finding.0], |row| decision_row(row, 0)).optional()?.flatten())
+    Ok(connection.prepare_cached(&sql)?.query_row([finding.0], |row| decision_row(row.into())).optional()?.flatten())
 }
 
 /// Ends what is in force on a finding.
@@ -284,7 +284,7 @@ impl FindingStore {
             "SELECT {DECIDED_COLUMNS} FROM decisions AS decided WHERE decided.finding = ?1 \
              ORDER BY decided.decided_at DESC, decided.id DESC"
         ))?;
-        let rows = statement.query_map([finding.0], |row| decision_row(row, 0))?;
+        let rows = statement.query_map([finding.0], |row| decision_row(row.into()))?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
@@ -312,7 +312,7 @@ impl FindingStore {
              LIMIT ? OFFSET ?"
         ))?;
         let rows = statement.query_map(parameters.as_slice(), |row| {
-            let Some(decision) = decision_row(row, 0)? else { return Ok(None) };
+            let Some(decision) = decision_row(row.into())? else { return Ok(None) };
             Ok(Some(DecidedFinding {
                 finding: FindingId(row.get("finding")?),
                 row: decision,

@@ -2,10 +2,10 @@
 
 use crate::{
     assess::assess,
-    columns::{InOrder, document},
+    columns::{InOrder, document, json},
     compress::{CONTENT_COLUMNS, Content},
     database::FindingStore,
-    decided::{DECIDED, DECIDED_COLUMNS, DECISION_COLUMNS, DecisionRow, decision_row},
+    decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},
     error::{Result, StoreError},
     history::ChangeRow,
     ids::FindingId,
@@ -17,7 +17,7 @@ use crate::{
     subject::Shared,
 };
 use appsec_analysis::{Advisory, Edition, Priority, fix};
-use appsec_model::{Diagnostic, Finding, Fix, Rule, Severity, Timestamp};
+use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Fix, Rule, Severity, Timestamp};
 use rusqlite::{CachedStatement, OptionalExtension, Row, params};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock};
@@ -192,12 +192,13 @@ pub struct OccurrenceDetail {
 /// In the order of [`finding_row`].
 pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "{DECIDED_COLUMNS}, findings.id, findings.instance_id, occurrence_id, findings.public_id, instances.name, \
+        "findings.id, findings.instance_id, occurrence_id, findings.public_id, instances.name, \
      projects.name, full_name, environment, findings.kind, severity, findings.status, security, title, rule_id, path, \
      start_line, CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END, \
      reachability, advisories, priority, cvss, epss, kev, findings.first_seen_at, findings.ingested_at, closed_at, \
      changed_at, \
-     (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id) \
+     (SELECT count(*) FROM records WHERE records.project_id = findings.project_id AND finding_id = findings.id), \
+     {DECIDED_COLUMNS} \
      FROM findings {DECIDED} JOIN instances ON instances.id = findings.instance_id \
      JOIN projects ON projects.id = findings.project_id \
      LEFT JOIN repositories ON repositories.id = projects.repository_id \
@@ -215,7 +216,7 @@ pub(super) struct Rows {
 
 /// A finding in a list; its weaknesses stand in its rule, and come from there.
 pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<(FindingRow, Rows)> {
-    let mut columns = InOrder::from(row, DECISION_COLUMNS);
+    let mut columns = InOrder::from(row);
     let rows = Rows { finding: columns.take()?, instance: columns.take()?, leading: columns.take()? };
     let moment = Timestamp::from_micros;
     let found = FindingRow {
@@ -248,7 +249,7 @@ pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<(FindingRow, Rows)>
         // Until the runs are asked.
         last_seen_at: Timestamp::default(),
         occurrences: columns.take()?,
-        decision: decision_row(row, 0)?,
+        decision: decision_row(columns)?,
         facts: None,
     };
     Ok((found, rows))
@@ -308,8 +309,8 @@ impl<'s> Details<'s> {
         let mut records = self.records.query([rows.finding, rows.leading])?;
         let mut occurrence_details: Vec<OccurrenceDetail> = Vec::new();
         while let Some(record) = records.next()? {
-            let content = store.decoder.content_of(&store.connection, record)?;
-            let mut columns = InOrder::from(record, CONTENT_COLUMNS.split(',').count());
+            let mut columns = InOrder::from(record);
+            let content = store.decoder.content_of(&store.connection, &mut columns)?;
             let record_id = columns.take()?;
             occurrence_details.push(OccurrenceDetail {
                 vanished_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
@@ -358,12 +359,19 @@ impl FindingStore {
         Ok(diagnostics)
     }
 
-    /// Remarks of a run.
-    pub(crate) fn diagnostics(&self, run_id: i64, limit: u32) -> Result<Vec<Diagnostic>> {
+    /// The first remarks of a run, or those of a level.
+    pub(crate) fn diagnostics(
+        &self,
+        run_id: i64,
+        level: Option<DiagnosticLevel>,
+        limit: u32,
+    ) -> Result<Vec<Diagnostic>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT document FROM diagnostics WHERE run_id = ?1 OR last_run_id = ?1 ORDER BY id LIMIT ?2",
+            "SELECT document FROM diagnostics WHERE (run_id = ?1 OR last_run_id = ?1) \
+             AND coalesce(document -> '$.level' = ?2, 1) ORDER BY id LIMIT ?3",
         )?;
-        let mut rows = statement.query(params![run_id, limit])?;
+        let level = level.map(|it| json("level", &it)).transpose()?;
+        let mut rows = statement.query(params![run_id, level, limit])?;
         let mut diagnostics = Vec::new();
         while let Some(row) = rows.next()? {
             diagnostics.push(document("diagnostic", row.get_ref(0)?.as_str().unwrap_or_default())?);

@@ -484,7 +484,7 @@ fn issue_finding(row: &Row<'_>) -> rusqlite::Result<IssueFinding> {
         kind: row.get("kind")?,
         severity: severity(row.get("severity")?),
         status: row.get("status")?,
-        decision: decision_row(row, 0)?,
+        decision: decision_row(row.into())?,
         priority: row.get("priority")?,
         title: row.get("title")?,
         rule_id: row.get("rule_id")?,

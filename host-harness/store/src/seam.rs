@@ -10,7 +10,9 @@ use std::{
 
 use appsec_analysis::{Advisories, Advisory, TriageEntry, repository::Repository};
 use appsec_grant::{InstanceName, SecretSource};
-use appsec_model::{Connection, Diagnostic, Event, Kind, Project, ProjectRef, Scan, Severity, Timestamp};
+use appsec_model::{
+    Connection, Diagnostic, DiagnosticLevel, Event, Kind, Project, ProjectRef, Scan, Severity, Timestamp,
+};
 use appsec_policy::{Policies, Policy};
 
 use crate::{
@@ -194,7 +196,7 @@ seam! {
                 base: Option<&Baseline>,
                 take: &mut dyn FnMut(ExportItem) -> bool,
             ) -> Result<()>;
-            fn diagnostics(run_id: i64, limit: u32) -> Result<Vec<Diagnostic>>;
+            fn diagnostics(run_id: i64, level: Option<DiagnosticLevel>, limit: u32) -> Result<Vec<Diagnostic>>;
             fn finding_counts(instance_id: Option<i64>) -> Result<Vec<(String, Severity, String, u64)>>;
             fn copy_to(path: &Path) -> Result<()>;
             fn instances() -> Result<Vec<Instance>>;

@@ -46,7 +46,7 @@ fn first_line(run: &Run) -> &str {
 }
 
 fn diagnostics(tenant: &Tenant, run: &Run) -> Vec<String> {
-    let diagnostics = store(tenant).run_now(|store| store.diagnostics(run.id, 100)).unwrap();
+    let diagnostics = store(tenant).run_now(|store| store.diagnostics(run.id, None, 100)).unwrap();
     diagnostics.into_iter().map(|it| format!("{} of {}: {}", it.code, it.id.unwrap_or_default(), it.message)).collect()
 }
 

@@ -39,6 +39,10 @@ fn unit(json: &str, at: usize) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
+/// What stands in the place of a file where there is none: GitHub takes no result of SARIF
+/// without one.
+pub const NO_FILE: &str = "no file associated with this alert";
+
 /// What a file is that is no text in UTF-8, by its first bytes, and what to do.
 pub fn packed(start: &[u8]) -> Option<&'static str> {
     let is = |magic: &[u8]| start.starts_with(magic);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use appsec_model::credential;
+use appsec_model::{credential, text::NO_FILE};
 use serde_json::Value;
 
 use super::{exposed::ExposedLines, rule::RuleFacts, secret, taxonomy::Taxonomies};
@@ -11,10 +11,6 @@ use crate::{
     json::{self, Fields, JsonView},
     place,
 };
-
-/// What is written in the place of a file where there is none: GitHub takes no
-/// result without one.
-const NO_FILE: &str = "no file associated with this alert";
 
 /// How many bases a base may stand on. Real ones stand on one or two.
 const MAX_BASES: usize = 16;

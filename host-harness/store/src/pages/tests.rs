@@ -1,4 +1,6 @@
-use appsec_model::{Cwe, Gist, Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp};
+use appsec_model::{
+    Cwe, DiagnosticLevel, Gist, Kind, NextPage, Normalized, ProjectRef, RawRecord, Rule, Scan, Scope, Timestamp,
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -226,6 +228,8 @@ fn each_record_that_cannot_be_used_is_counted_also_if_it_is_one_that_came_before
     };
     let counts = context.read(Kind::Sast, records(), normalize, 1);
     assert_eq!((counts.new, counts.rejected, counts.duplicate), (1, 3, 1));
+    let told = |level| context.store.with(|store| store.diagnostics(1, level, 9)).unwrap().len();
+    assert_eq!([None, Some(DiagnosticLevel::Error), Some(DiagnosticLevel::Warning)].map(told), [1, 1, 0]);
     let counts = context.read(Kind::Sast, records(), normalize, 2);
     assert_eq!((counts.unchanged, counts.rejected, counts.duplicate), (1, 3, 1));
 }

@@ -142,7 +142,7 @@ pub(super) async fn receive(asked: &Asked, mut form: Multipart, typed: &mut Type
 /// What came of it.
 async fn done(asked: &Asked, report: &ImportReport, complete: bool) -> Result<Markup, Fault> {
     let (summary, outcome, counts) = (&report.summary, &report.outcome, &report.run.counts);
-    let remarks = asked.tenant.remarks(report.run.id, REMARKS).await?;
+    let remarks = asked.tenant.remarks(report.run.id, None, REMARKS).await?;
     let tenant = asked.tenant.id().to_string();
     let sums = [
         (outcome.findings, "findings"),
