@@ -2,17 +2,17 @@
 
 use std::future::Future;
 
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 
 /// A task that ends with whoever waits for it.
-pub(crate) struct AbortOnDrop<T>(JoinHandle<Result<T, Error>>);
+pub(crate) struct Task<T>(AbortOnDropHandle<Result<T, Error>>);
 
-impl<T: Send + 'static> AbortOnDrop<T> {
+impl<T: Send + 'static> Task<T> {
     /// Starts a task.
     pub fn spawn(task: impl Future<Output = Result<T, Error>> + Send + 'static) -> Self {
-        Self(tokio::spawn(task))
+        Self(AbortOnDropHandle::new(tokio::spawn(task)))
     }
 
     /// Whether it came to its end.
@@ -21,19 +21,13 @@ impl<T: Send + 'static> AbortOnDrop<T> {
     }
 
     /// Waits for its end. A panic goes on here.
-    pub async fn join(mut self) -> Result<T, Error> {
-        match (&mut self.0).await {
+    pub async fn join(self) -> Result<T, Error> {
+        match self.0.await {
             Ok(result) => result,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(Error::Stopped),
             },
         }
-    }
-}
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

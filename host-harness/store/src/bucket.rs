@@ -52,9 +52,11 @@ impl InstanceBucket {
 
 impl BucketStore for InstanceBucket {
     fn load(&self) -> Result<Values, BucketError> {
-        self.store
-            .with(|store| store.bucket(self.instance_id))
-            .map_err(|error| BucketError { what: "read", source: error.into() })
+        self.store.with(|store| store.bucket(self.instance_id)).map_err(|error| {
+            // The guest learns only that its bucket fails.
+            tracing::error!(error = &error as &dyn std::error::Error, "bucket");
+            BucketError { what: "read", source: error.into() }
+        })
     }
 
     fn commit(&self, changes: &Changes) -> Result<(), BucketError> {

@@ -1,7 +1,7 @@
 //! The program is killed at any moment of whatever writes, and nothing is lost.
 //!
 //! ```text
-//! HARNESS_KILLS=1000 cargo test -p host-harness --test cli kills -- --nocapture
+//! HARNESS_KILLS=1000 cargo test -p harness-cli --test cli kills -- --nocapture
 //! ```
 //!
 //! kills it that often, with a new seed that is printed; `HARNESS_SEED` takes
@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use rand::{Rng, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use vendor_sim::WorldShape;
 
@@ -28,19 +29,6 @@ const ROTATION: &str = "rotate-token";
 
 /// The command before which the connector becomes another one.
 const RENORMALIZATION: &str = "renormalize";
-
-/// Numbers that look random, from a seed (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -145,11 +133,11 @@ impl Trial {
     }
 
     /// Kills a command at a moment of its life; tells whether it was still at work.
-    fn kill(&self, case: &Case, random: &mut Random) -> bool {
+    fn kill(&self, case: &Case, random: &mut StdRng) -> bool {
         let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();
         let mut child = self.context.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // A moment of the clock is what a power cut comes at.
-        let micros = random.next() % u64::try_from(case.lasts.as_micros()).unwrap().max(1);
+        let micros = random.next_u64() % u64::try_from(case.lasts.as_micros()).unwrap().max(1);
         std::thread::sleep(Duration::from_micros(micros));
         let at_work = child.try_wait().unwrap().is_none();
         child.kill().unwrap();
@@ -183,7 +171,7 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
     let seed = given("HARNESS_SEED").unwrap_or_else(by_the_clock);
     println!("{kills} kills, seed {seed}");
 
-    let mut random = Random(seed);
+    let mut random = StdRng::seed_from_u64(seed);
     let trial = Trial::new();
     let second = trial.context.file("second-token", SECOND_TOKEN);
     trial.take("synced", RENORMALIZATION);
@@ -205,13 +193,13 @@ fn killed_at_any_moment_nothing_is_lost_and_nothing_is_there_twice() {
         }
         trial.take(case.ready, case.name);
         // Once or more in a row, before it may come to its end.
-        for _ in 0..=random.next() % 2 {
+        for _ in 0..=random.next_u64() % 2 {
             done += 1;
             *at_work.entry(case.name).or_default() += u64::from(trial.kill(case, &mut random));
         }
         let what = format!("{} of seed {seed}, after {done} kills", case.name);
         // Not each time: what comes right after the kill is to find what it left.
-        if case.name == ROTATION && random.next().is_multiple_of(2) {
+        if case.name == ROTATION && random.next_u64().is_multiple_of(2) {
             assert!(trial.holds_a_token(), "{what}: neither the old token nor the new one is there");
         }
         let arguments: Vec<&str> = case.arguments.iter().map(String::as_str).collect();

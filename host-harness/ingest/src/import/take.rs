@@ -18,7 +18,7 @@ use super::{
 use crate::{
     batch::{API, Absence, Batch, Pipeline, Place, Prepared, Reader},
     error::Error,
-    task::AbortOnDrop,
+    task::Task,
     writer::{Ready, Writer},
 };
 use appsec_sandbox::{CallFailure, Connector, FileReading};
@@ -72,7 +72,7 @@ impl Taking<'_> {
         let kinds: Vec<(Kind, u64)> = reads.values().map(|it| (it.read.kind.clone(), it.position)).collect();
         let batches = Batches::new(kinds, import.project(), self.summary.origin.is_none(), sender);
         let reading = batches.read(reading, source, self.file.to_owned(), hash);
-        let reading = AbortOnDrop::spawn(reading);
+        let reading = Task::spawn(reading);
 
         let projects = Arc::new(Projects::new(import));
         let pipeline = self.pipeline(Some(connector));
@@ -81,7 +81,7 @@ impl Taking<'_> {
             .map(|cut| {
                 // The vendor's own answers know their branches.
                 let branch = if pipeline.origin == API { None } else { import.branch() };
-                AbortOnDrop::spawn(prepare(pipeline.clone(), projects.clone(), cut, branch)).join()
+                Task::spawn(prepare(pipeline.clone(), projects.clone(), cut, branch)).join()
             })
             .buffered(BATCHES_AT_ONCE);
         let mut preparing = std::pin::pin!(preparing);

@@ -19,7 +19,7 @@ use super::{InstanceSync, SyncEvent};
 use crate::{
     batch::{Absence, Batch, Place},
     error::Error,
-    task::AbortOnDrop,
+    task::Task,
     writer::{Batches, Committed, Ready},
 };
 use appsec_store::{Classified, FetchStats, HashedRecord, ProjectIndex, RecordState, Seen, StoreError};
@@ -35,7 +35,7 @@ const PAGES_UNDER_WAY: usize = 40;
 /// The pages of a fetch that are under way, in their order.
 pub(super) struct UnderWay {
     /// With hashes of the keys of their records.
-    pages: VecDeque<(AbortOnDrop<Taken>, Vec<u64>)>,
+    pages: VecDeque<(Task<Taken>, Vec<u64>)>,
     /// How many of them have a record of that key.
     keys: HashMap<u64, usize>,
     /// Whether one of them waits for one before it.
@@ -117,7 +117,7 @@ impl UnderWay {
         let ((sent, is_sent), (written, is_written)) = (oneshot::channel(), oneshot::channel());
         let before = self.last.replace(Before { sent: is_sent, written: is_written });
         let route = Route { before, depends, place: self.place.take(), batches, behind: Behind { sent, written } };
-        self.pages.push_back((AbortOnDrop::spawn(page.take(route)), keys.into_iter().collect()));
+        self.pages.push_back((Task::spawn(page.take(route)), keys.into_iter().collect()));
     }
 }
 

@@ -104,10 +104,8 @@ impl BucketCtx {
     fn values(&mut self) -> Result<&mut Values, Refused> {
         if self.values.is_none() {
             let store = self.store.as_ref().ok_or(Refused::Store)?;
-            let values = store.load().map_err(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "bucket");
-                Refused::Store
-            })?;
+            // Whoever keeps it has said why.
+            let values = store.load().map_err(|_| Refused::Store)?;
             self.stored = values.keys().cloned().collect();
             self.values = Some(values);
         }
