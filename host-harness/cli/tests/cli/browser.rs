@@ -2,7 +2,7 @@
 //! without scripts, and what the browser says of it.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -27,6 +27,9 @@ pub const REQUIRED: &str = "CI";
 /// How long a page may take to show something.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a driver may be started.
+const STARTS: usize = 5;
+
 /// Drives browsers.
 pub struct Driver {
     process: Child,
@@ -36,20 +39,26 @@ pub struct Driver {
 impl Driver {
     /// None where the machine has no browser, and need not have one.
     pub fn new() -> Option<Self> {
+        // It asks the system for a port twice, for each kind of address, and ends where the
+        // second one is taken.
+        (0..STARTS).find_map(|_| Self::start().transpose()).expect("no chromedriver started").ok()
+    }
+
+    /// None where it ended at once; an error where there is none, and need not be one.
+    fn start() -> Result<Option<Self>, io::Error> {
         let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let mut process = match started {
-            Ok(process) => process,
-            Err(error) => {
-                assert!(std::env::var_os(REQUIRED).is_none(), "no chromedriver (package chromium-driver): {error}");
-                return None;
-            }
-        };
+        let mut process = started.inspect_err(|error| {
+            assert!(std::env::var_os(REQUIRED).is_none(), "no chromedriver (package chromium-driver): {error}");
+        })?;
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let line = lines.find(|line| line.contains("started successfully on port")).unwrap();
+        let Some(line) = lines.find(|line| line.contains("started successfully on port")) else {
+            process.wait()?;
+            return Ok(None);
+        };
         let port = line.trim_end_matches('.').rsplit(' ').next().unwrap();
         let address = format!("http://127.0.0.1:{port}");
         std::thread::spawn(move || lines.for_each(drop));
-        Some(Self { process, address })
+        Ok(Some(Self { process, address }))
     }
 
     pub async fn browser(&self, scripts: bool) -> Browser {
