@@ -10,9 +10,9 @@ use appsec_grant::{TenantId, counted};
 use appsec_model::Timestamp;
 use appsec_store::{
     AccessStore, AuditCheck, AuditEntry, AuditFilter, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role,
-    SavedView, StoreError, TokenRow,
+    SavedView, SessionRow, Sessions, StoreError, TokenRow,
 };
-use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD};
+use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD, HEXLOWER};
 use serde::Serialize;
 
 /// For how long a link lets in, unless it is used.
@@ -20,6 +20,9 @@ const LINK_TIME: Duration = Duration::from_secs(600);
 
 /// Browsers at one time; the one that was let in first makes place.
 const SESSIONS: u32 = 32;
+
+/// Bytes of the hash of its key that name a session, as the store does.
+const SESSION_ID_BYTES: usize = 8;
 
 /// What every token begins with, so that searches for leaked secrets find it.
 const TOKEN_PREFIX: &str = "hrn_";
@@ -238,6 +241,21 @@ impl Access {
     /// Ends a session.
     pub async fn leave(&self, key: &str) -> Result<(), AccessError> {
         Ok(self.store.end_session(hash(key)).await?)
+    }
+
+    /// What a browser that has this key is listed as.
+    pub fn session_id(key: &str) -> String {
+        HEXLOWER.encode(&hash(key)[..SESSION_ID_BYTES])
+    }
+
+    /// The browsers that were let in, newest first.
+    pub async fn sessions(&self) -> Result<Vec<SessionRow>, AccessError> {
+        Ok(self.store.sessions(self.now()).await?)
+    }
+
+    /// Ends sessions by the id of one; tells how many.
+    pub async fn end_sessions(&self, which: Sessions) -> Result<usize, AccessError> {
+        Ok(self.store.end_sessions(which).await?)
     }
 
     /// Makes a token of a tenant.

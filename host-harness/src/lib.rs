@@ -167,8 +167,8 @@ pub mod store {
         Plan, PolicyImport, PolicyResult, PolicyResultWord, PolicyViolations, ProjectChoice, ProjectCounts,
         ProjectFilter, ProjectRow, ProjectUsage, Proposal, ReachableShare, Released, RepositoryChanges,
         RepositoryCount, RepositoryCoverage, RepositoryRow, ResolvedMappings, Role, Run, RunMode, RunProject, RunState,
-        RunWait, SavedView, ScanFields, ScheduleError, ScheduleRow, SeverityCount, Sort, StoreError, TimeToFix,
-        TokenRow, Top25Share, Total, TotalIs, VanishingRow, Webhook, WriteBackMode, WriteBackRow, WriteBackState, Zone,
-        matches,
+        RunWait, SavedView, ScanFields, ScheduleError, ScheduleRow, SessionRow, Sessions, SeverityCount, Sort,
+        StoreError, TimeToFix, TokenRow, Top25Share, Total, TotalIs, VanishingRow, Webhook, WriteBackMode,
+        WriteBackRow, WriteBackState, Zone, matches,
     };
 }

@@ -100,10 +100,15 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
     let list = tenant.run_list(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
     let unread = if list.runs.is_empty() { tenant.unread_of(query.instance("instance").as_ref()).await? } else { None };
-    output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match (list.runs.is_empty(), is_filtered) {
-        (true, true) => output.line("No runs match the filters."),
-        (true, false) => output.line(none("runs", unread.as_ref())),
-        (false, _) => show_list(output, &list.runs),
+    output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match (list.total, is_filtered) {
+        (0, true) => output.line("No runs match the filters."),
+        (0, false) => output.line(none("runs", unread.as_ref())),
+        (total, _) => {
+            show_list(output, &list.runs);
+            if total > list.runs.len() as u64 {
+                output.line(format!("{} of {total}", list.runs.len()));
+            }
+        }
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -132,6 +132,15 @@ fn json(out: impl Write, value: &impl Serialize, form: impl Formatter) -> io::Re
     value.serialize(&mut Serializer::with_formatter(out, Json(form))).map_err(io::Error::from)
 }
 
+/// Bytes of a text that are looked at together.
+const CHUNK: usize = 32;
+
+/// Whether all of it are letters of ASCII that nobody acts on, not even with others.
+fn is_plain(bytes: &[u8]) -> bool {
+    // Without an early end, so that the compiler compares all of them at once.
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'"' | b'$'..=b'~'))
+}
+
 /// JSON in which the signs that a terminal or a pipeline acts on are escaped.
 /// They stand in strings alone.
 struct Json<F>(F);
@@ -151,6 +160,10 @@ impl<F: Formatter> Formatter for Json<F> {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        // Nearly all texts have no such sign, which many bytes at a time tell sooner.
+        if fragment.as_bytes().chunks(CHUNK).all(is_plain) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some(at) = rest.find(|sign| acts(sign) || sign == '#') {
             let (before, found) = rest.split_at(at);

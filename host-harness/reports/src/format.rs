@@ -51,6 +51,17 @@ impl Format {
     }
 }
 
+impl Format {
+    /// What stands before its name in a sentence: a report is one of several, and JSON is
+    /// none.
+    pub(crate) const fn article(self) -> &'static str {
+        match self {
+            Self::GitLab => "a ",
+            Self::Sarif | Self::CycloneDx | Self::OsvScanner => "",
+        }
+    }
+}
+
 impl fmt::Display for Format {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.pad(match self {

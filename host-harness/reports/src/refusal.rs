@@ -51,7 +51,7 @@ pub enum Refusal {
         reason: String,
     },
     /// Its version of the format is not read.
-    #[error("the file is {format} {found}; expected {format} {}", format.versions())]
+    #[error("the file is {}{format} {found}; expected {format} {}", format.article(), format.versions())]
     Version {
         /// Its format.
         format: Format,
@@ -59,7 +59,7 @@ pub enum Refusal {
         found: String,
     },
     /// It is of another format than asked for.
-    #[error("the file is {found}, but {wanted} was requested; omit the format to have it detected")]
+    #[error("the file is {}{found}, but {wanted} was requested; omit the format to have it detected", found.article())]
     OtherFormat {
         /// What it is.
         found: Format,
@@ -67,7 +67,7 @@ pub enum Refusal {
         wanted: Format,
     },
     /// It lacks what makes it a report of its format.
-    #[error("the file is {format}, and {what}")]
+    #[error("the file is {}{format}, and {what}", format.article())]
     Shape {
         /// Its format.
         format: Format,

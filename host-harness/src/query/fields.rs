@@ -375,4 +375,5 @@ pub(super) const RUNS: &[Field] = &[
     ),
     PROJECT.help("Filter by project").of(Group::Filter),
     LIMIT.help("Limit the number of results, newest first").of(Group::Filter).default("20"),
+    OFFSET.of(Group::Filter),
 ];

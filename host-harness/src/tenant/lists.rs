@@ -183,14 +183,15 @@ impl Tenant {
         Ok(coverage)
     }
 
-    /// Runs, newest first.
-    pub async fn runs(&self, query: &Query) -> Result<Vec<Run>, Error> {
+    /// Runs, newest first, and how many there are in all.
+    pub async fn runs(&self, query: &Query) -> Result<(Vec<Run>, u64), Error> {
         let filter = RunFilter {
             instance_id: self.instance_id(query.instance("instance").as_ref()).await?,
             states: query.texts("state").iter().filter_map(|word| word.parse().ok()).collect(),
             since: query.moment("since", self.now()),
             project: query.text("project"),
             limit: query.limit(),
+            offset: query.whole("offset").unwrap_or_default(),
         };
         Ok(self.store.read(move |store| store.find_runs(&filter)).await?)
     }

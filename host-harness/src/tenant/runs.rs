@@ -31,6 +31,8 @@ pub struct VanishingList {
 /// What `runs` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct RunList {
+    /// How many runs there are in all.
+    pub total: u64,
     /// The runs, newest first.
     pub runs: Vec<Run>,
     /// For a single run: its remarks, up to the limit.
@@ -93,8 +95,8 @@ pub enum Retention {
 impl Tenant {
     /// Runs, newest first.
     pub async fn run_list(&self, query: &Query) -> Result<RunList, Error> {
-        let runs = self.runs(query).await?;
-        Ok(RunList { runs, diagnostics: Vec::new(), vanishing: None, projects: Vec::new(), waits: Vec::new() })
+        let (runs, total) = self.runs(query).await?;
+        Ok(RunList { total, runs, diagnostics: Vec::new(), vanishing: None, projects: Vec::new(), waits: Vec::new() })
     }
 
     /// A run with all that is known of it, up to so many remarks and findings.
@@ -105,7 +107,7 @@ impl Tenant {
         let wanted = run.clone();
         let more = self.store.read(move |store| Ok((store.run_projects(&wanted)?, store.run_waits(id)?)));
         let (projects, waits) = more.await?;
-        Ok(RunList { runs: vec![run], diagnostics, vanishing, projects, waits })
+        Ok(RunList { total: 1, runs: vec![run], diagnostics, vanishing, projects, waits })
     }
 
     /// The first remarks of a run, or those of a level.

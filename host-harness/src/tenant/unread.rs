@@ -51,7 +51,7 @@ impl Tenant {
             }
             // One that failed, or is not done, tells nothing of what it did not bring.
             let states = vec![RunState::Complete, RunState::Partial];
-            if store.find_runs(&RunFilter { instance_id, states, limit: 1, ..RunFilter::default() })?.is_empty() {
+            if store.find_runs(&RunFilter { instance_id, states, limit: 0, ..RunFilter::default() })?.1 == 0 {
                 return Ok(Some(Unread::NoRun));
             }
             let mut projects = store.projects(instance_id, None)?;

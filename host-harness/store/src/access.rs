@@ -2,8 +2,9 @@
 //! all tenants of a data folder. Keys are kept as hashes, and the audit log is a
 //! chain: each entry's hash is over the entry and the hash before it.
 
+mod audit;
+
 use std::{
-    borrow::Cow,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,6 +14,8 @@ use appsec_model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::Serialize;
 
+pub use audit::{AuditCheck, AuditEntry, AuditFilter, AuditOutcome, AuditRow};
+
 use crate::{
     database::{blocking, open_private_file, tune},
     error::{Result, StoreError},
@@ -20,12 +23,13 @@ use crate::{
 
 /// Each step brings the schema to one version more; steps that were released are
 /// never changed.
-const STEPS: [&str; 2] = [include_str!("schema/access.sql"), include_str!("schema/access_2.sql")];
+const STEPS: [&str; 3] =
+    [include_str!("schema/access.sql"), include_str!("schema/access_2.sql"), include_str!("schema/access_3.sql")];
 
 /// Version of the schema.
 const VERSION: i64 = STEPS.len() as i64;
 
-/// How exactly it is kept when a token was last used.
+/// How exactly it is kept when a token or a session was last used.
 const USED_WITHIN_MICROS: i64 = 60_000_000;
 
 /// A key as it is kept: what is read from the file opens nothing.
@@ -42,20 +46,6 @@ words! {
         Manager = "manager",
         /// Add, change and delete instances.
         Admin = "admin",
-    }
-}
-
-words! {
-    /// How an action went.
-    AuditOutcome {
-        /// It begins.
-        Started = "started",
-        /// It was done.
-        Done = "done",
-        /// It failed.
-        Failed = "failed",
-        /// The principal may not do it.
-        Refused = "refused",
     }
 }
 
@@ -89,6 +79,28 @@ impl TokenRow {
             (None, false) => "in force",
         }
     }
+}
+
+/// A browser that was let in, as it is shown: never the key that it has.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionRow {
+    /// Names it.
+    pub id: String,
+    /// When it was let in.
+    pub created_at: Timestamp,
+    /// When it has to be let in anew.
+    pub expires_at: Timestamp,
+    /// When it last asked for something, to the minute.
+    pub used_at: Option<Timestamp>,
+}
+
+/// Which sessions are meant, by the id of one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Sessions {
+    /// That one.
+    One(String),
+    /// All but that one.
+    Others(String),
 }
 
 /// A token to be kept.
@@ -146,70 +158,6 @@ pub struct KeptAnswer {
     pub location: Option<String>,
     /// The document.
     pub body: Vec<u8>,
-}
-
-/// What is written down of an action: no contents, no secrets.
-#[derive(Clone, Debug)]
-pub struct AuditEntry {
-    /// Who did it.
-    pub who: String,
-    /// What, in a word or two.
-    pub action: &'static str,
-    /// In which tenant.
-    pub tenant: Option<String>,
-    /// To what, by name.
-    pub target: Option<String>,
-    /// How it went.
-    pub outcome: AuditOutcome,
-    /// Why it failed, in a stable word.
-    pub code: Option<Cow<'static, str>>,
-}
-
-/// An entry of the audit log.
-#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
-pub struct AuditRow {
-    /// Its place in the log, from 1.
-    pub number: i64,
-    /// When.
-    pub at: Timestamp,
-    /// Who: `cli:USER`, `browser`, `token:ID`, or `unknown`.
-    pub who: String,
-    /// What.
-    pub action: String,
-    /// In which tenant.
-    pub tenant: Option<String>,
-    /// To what, by name.
-    pub target: Option<String>,
-    /// How it went.
-    pub outcome: AuditOutcome,
-    /// Why it failed, in a stable word.
-    pub code: Option<String>,
-}
-
-/// Which entries of the audit log are asked for.
-#[derive(Clone, Debug, Default)]
-pub struct AuditFilter {
-    /// Those of a tenant; all where it is none.
-    pub tenant: Option<TenantId>,
-    /// What was done.
-    pub action: Option<String>,
-    /// Who did it, or the kind of them: `token` is every `token:ID`.
-    pub who: Option<String>,
-    /// At or after this moment.
-    pub since: Option<Timestamp>,
-    /// Before the entry of this number.
-    pub before: Option<i64>,
-    /// How many.
-    pub limit: u32,
-}
-
-/// Whether the audit log is whole.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, schemars::JsonSchema)]
-pub struct AuditCheck {
-    /// Entries that there are.
-    pub entries: u64,
-    /// The first entry that is not as it was written; none where all are.
-    pub broken_at: Option<i64>,
 }
 
 /// The file, as tasks share it.
@@ -271,8 +219,10 @@ impl AccessStore {
             if used == 0 {
                 return Ok(false);
             }
-            transaction
-                .execute("INSERT INTO sessions VALUES (?1, ?2, ?3)", params![session, now, expires_at.as_micros()])?;
+            transaction.execute(
+                "INSERT INTO sessions (hash, created_at, expires_at) VALUES (?1, ?2, ?3)",
+                params![session, now, expires_at.as_micros()],
+            )?;
             transaction.execute(
                 "DELETE FROM sessions WHERE expires_at <= ?1 OR hash NOT IN \
                  (SELECT hash FROM sessions ORDER BY created_at DESC, hash = ?2 DESC LIMIT ?3)",
@@ -284,11 +234,52 @@ impl AccessStore {
         .await
     }
 
-    /// Whether a session goes on.
+    /// Whether a session goes on; notes that it was used.
     pub async fn has_session(&self, hash: KeyHash, now: Timestamp) -> Result<bool> {
-        let any = "SELECT EXISTS (SELECT 1 FROM sessions WHERE hash = ?1 AND expires_at > ?2)";
-        self.run(move |it| Ok(it.prepare_cached(any)?.query_row(params![hash, now.as_micros()], |row| row.get(0))?))
-            .await
+        self.run(move |it| {
+            let now = now.as_micros();
+            let wanted = "SELECT used_at FROM sessions WHERE hash = ?1 AND expires_at > ?2";
+            let found: Option<Option<i64>> =
+                it.prepare_cached(wanted)?.query_row(params![hash, now], |row| row.get(0)).optional()?;
+            if found.is_some_and(|at| is_long_ago(at, now)) {
+                it.execute("UPDATE sessions SET used_at = ?2 WHERE hash = ?1", params![hash, now])?;
+            }
+            Ok(found.is_some())
+        })
+        .await
+    }
+
+    /// The sessions that go on, newest first.
+    pub async fn sessions(&self, now: Timestamp) -> Result<Vec<SessionRow>> {
+        self.run(move |it| {
+            let mut found = it.prepare(&format!(
+                "SELECT {SESSION_ID}, created_at, expires_at, used_at FROM sessions WHERE expires_at > ?1 \
+                 ORDER BY created_at DESC, hash"
+            ))?;
+            let at = Timestamp::from_micros;
+            let rows = found.query_map(params![now.as_micros()], |row| {
+                Ok(SessionRow {
+                    id: row.get(0)?,
+                    created_at: at(row.get(1)?),
+                    expires_at: at(row.get(2)?),
+                    used_at: row.get::<_, Option<i64>>(3)?.map(at),
+                })
+            })?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    /// Ends sessions; tells how many.
+    pub async fn end_sessions(&self, which: Sessions) -> Result<usize> {
+        self.run(move |it| {
+            let (is, id) = match which {
+                Sessions::One(id) => ("=", id),
+                Sessions::Others(id) => ("<>", id),
+            };
+            Ok(it.execute(&format!("DELETE FROM sessions WHERE {SESSION_ID} {is} ?1"), params![id])?)
+        })
+        .await
     }
 
     /// Ends a session.
@@ -326,7 +317,7 @@ impl AccessStore {
             let wanted = format!("{TOKENS} WHERE hash = ?1 AND expires_at > ?2 AND revoked_at IS NULL");
             let found = it.prepare_cached(&wanted)?.query_row(params![hash, now], token).optional()?;
             if let Some(row) = &found
-                && row.used_at.is_none_or(|at| now.saturating_sub(at.as_micros()) >= USED_WITHIN_MICROS)
+                && is_long_ago(row.used_at.map(Timestamp::as_micros), now)
             {
                 it.execute("UPDATE tokens SET used_at = ?2 WHERE id = ?1", params![row.id, now])?;
             }
@@ -425,76 +416,6 @@ impl AccessStore {
         })
         .await
     }
-
-    /// Writes an action down.
-    pub async fn record(&self, entry: AuditEntry, now: Timestamp) -> Result<()> {
-        self.run(move |it| {
-            let transaction = it.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let last = "SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1";
-            let last: Option<(i64, KeyHash)> =
-                transaction.query_row(last, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let (number, before) = last.map_or((1, KeyHash::default()), |(number, hash)| (number + 1, hash));
-            let AuditEntry { who, action, tenant, target, outcome, code } = entry;
-            let (action, code) = (action.to_owned(), code.map(Cow::into_owned));
-            let row = AuditRow { number, at: now, who, action, tenant, target, outcome, code };
-            let hash = row.chained(&before)?;
-            let AuditRow { number, at, who, action, tenant, target, outcome, code } = row;
-            transaction.execute(
-                "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                params![number, at.as_micros(), who, action, tenant, target, outcome.as_str(), code, hash],
-            )?;
-            Ok(transaction.commit()?)
-        })
-        .await
-    }
-
-    /// The newest entries of the audit log that a filter finds.
-    pub async fn audit(&self, filter: AuditFilter) -> Result<Vec<AuditRow>> {
-        self.run(move |it| {
-            let mut found = it.prepare(
-                "SELECT * FROM audit WHERE (?1 IS NULL OR tenant = ?1) AND (?2 IS NULL OR action = ?2) \
-                 AND (?3 IS NULL OR who = ?3 OR substr(who, 1, length(?3) + 1) = ?3 || ':') \
-                 AND (?4 IS NULL OR at >= ?4) AND (?5 IS NULL OR number < ?5) ORDER BY number DESC LIMIT ?6",
-            )?;
-            let AuditFilter { tenant, action, who, since, before, limit } = filter;
-            let (tenant, since) = (tenant.as_ref().map(TenantId::as_str), since.map(Timestamp::as_micros));
-            let rows = found.query_map(params![tenant, action, who, since, before, limit], audit_row)?;
-            Ok(rows.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
-    }
-
-    /// Goes through the whole audit log.
-    pub async fn check_audit(&self) -> Result<AuditCheck> {
-        self.run(|it| {
-            let mut found = it.prepare("SELECT * FROM audit ORDER BY number")?;
-            let mut rows = found.query([])?;
-            let (mut check, mut before) = (AuditCheck { entries: 0, broken_at: None }, KeyHash::default());
-            while let Some(row) = rows.next()? {
-                let (number, hash): (i64, KeyHash) = (row.get("number")?, row.get("hash")?);
-                check.entries += 1;
-                let is_next = u64::try_from(number).is_ok_and(|number| number == check.entries);
-                let is_whole = match audit_row(row) {
-                    Ok(entry) => is_next && entry.chained(&before)? == hash,
-                    Err(_) => false,
-                };
-                if !is_whole {
-                    check.broken_at.get_or_insert(number);
-                }
-                before = hash;
-            }
-            Ok(check)
-        })
-        .await
-    }
-}
-
-impl AuditRow {
-    /// The entry's hash, behind the one before.
-    fn chained(&self, before: &KeyHash) -> Result<KeyHash> {
-        let text = serde_json::to_vec(self).map_err(|source| StoreError::Document { what: "audit entry", source })?;
-        Ok(*blake3::Hasher::new().update(before).update(&text).finalize().as_bytes())
-    }
 }
 
 /// Runs the steps that are missing, all in one transaction.
@@ -508,6 +429,14 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     }
     transaction.pragma_update(None, "user_version", VERSION)?;
     Ok(transaction.commit()?)
+}
+
+/// What names a session: nobody comes in with a part of the hash of its key.
+const SESSION_ID: &str = "lower(hex(substr(hash, 1, 8)))";
+
+/// Whether a use is to be noted again.
+fn is_long_ago(used_at: Option<i64>, now: i64) -> bool {
+    used_at.is_none_or(|at| now.saturating_sub(at) >= USED_WITHIN_MICROS)
 }
 
 const TOKENS: &str = "SELECT id, name, tenant, role, created_at, expires_at, used_at, revoked_at FROM tokens";
@@ -536,19 +465,6 @@ fn saved_view(row: &Row<'_>) -> rusqlite::Result<SavedView> {
         filter: row.get(3)?,
         author: row.get(4)?,
         created_at: Timestamp::from_micros(row.get(5)?),
-    })
-}
-
-fn audit_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
-    Ok(AuditRow {
-        number: row.get(0)?,
-        at: Timestamp::from_micros(row.get(1)?),
-        who: row.get(2)?,
-        action: row.get(3)?,
-        tenant: row.get(4)?,
-        target: row.get(5)?,
-        outcome: word(6, &row.get::<_, String>(6)?, AuditOutcome::named)?,
-        code: row.get(7)?,
     })
 }
 

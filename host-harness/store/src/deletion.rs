@@ -391,7 +391,7 @@ fn search(connection: &Connection, table: &str, texts: &[&[u8]], proof: &mut Del
 
 /// Whether bytes contain others.
 pub fn contains(held: &[u8], wanted: &[u8]) -> bool {
-    !wanted.is_empty() && held.windows(wanted.len()).any(|part| part == wanted)
+    !wanted.is_empty() && memchr::memmem::find(held, wanted).is_some()
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>> {

@@ -277,6 +277,8 @@ pub(super) struct Details<'s> {
     shared: Shared,
     finding: CachedStatement<'s>,
     records: CachedStatement<'s>,
+    /// Whether a policy says something of it.
+    judged: CachedStatement<'s>,
 }
 
 impl<'s> Details<'s> {
@@ -295,6 +297,8 @@ impl<'s> Details<'s> {
                  JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
                  WHERE findings.id = ?1 ORDER BY records.id <> ?2, records.id"
             ))?,
+            judged: connection
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM policy_results WHERE over = 0 AND subject_id = ?1)")?,
         })
     }
 
@@ -325,6 +329,7 @@ impl<'s> Details<'s> {
         let assessed = assess(&store.connection, &leading.finding, &row.status, rule.as_deref())?;
         let cwes = rule.as_ref().map(|rule| rule.cwes.as_slice()).unwrap_or_default();
         let of_it = PolicyFilter { finding: Some(id), ..PolicyFilter::default() };
+        let is_judged = is_whole && self.judged.query_row([rows.finding], |row| row.get(0))?;
         let ranked = |edition: Edition| Some(Top25Rank { edition, rank: edition.best_rank(cwes)? });
         let found = FindingDetail {
             row,
@@ -334,7 +339,7 @@ impl<'s> Details<'s> {
             attribution: scan.map(|scan| store.attribution(rows.instance, scan)).transpose()?.flatten(),
             rule: rule.map(Arc::unwrap_or_clone),
             occurrence_details,
-            policy_results: if is_whole { store.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
+            policy_results: if is_judged { store.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
             decisions: if is_whole { store.decisions_of(id)? } else { Vec::new() },
             history: if is_whole { store.history(rows.finding)? } else { Vec::new() },
         };

@@ -72,7 +72,7 @@ mod write_back;
 pub use self::{
     access::{
         AccessStore, AuditCheck, AuditEntry, AuditFilter, AuditOutcome, AuditRow, KeptAnswer, KeyHash, NewTokenRow,
-        NewView, Role, SavedView, TokenRow,
+        NewView, Role, SavedView, SessionRow, Sessions, TokenRow,
     },
     alerts::{Alert, AlertFormat, AlertMatch, AlertTarget},
     baseline::Baseline,

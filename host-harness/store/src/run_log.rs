@@ -91,6 +91,8 @@ pub struct RunFilter {
     pub project: Option<String>,
     /// At most so many.
     pub limit: u32,
+    /// Behind so many.
+    pub offset: u32,
 }
 
 /// Which runs are kept.
@@ -162,24 +164,28 @@ impl FindingStore {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Runs, newest first.
-    pub(crate) fn find_runs(&self, filter: &RunFilter) -> Result<Vec<Run>> {
+    /// Runs, newest first, and how many there are in all.
+    pub(crate) fn find_runs(&self, filter: &RunFilter) -> Result<(Vec<Run>, u64)> {
+        const WANTED: &str = "FROM runs WHERE (?1 IS NULL OR instance_id = ?1) \
+             AND (?2 = '  ' OR instr(?2, ' ' || state || ' ') > 0) AND (?3 IS NULL OR started_at >= ?3) \
+             AND (?4 IS NULL OR EXISTS (SELECT 1 FROM run_projects JOIN projects ON projects.id = project_id \
+             WHERE run_id = runs.id AND name = ?4 COLLATE NOCASE))";
         let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
         let states = format!(" {} ", states.join(" "));
+        let since = filter.since.map(Timestamp::as_micros);
+        let total = self
+            .connection
+            .prepare_cached(&format!("SELECT count(*) {WANTED}"))?
+            .query_row(params![filter.instance_id, states, since, filter.project], |row| row.get(0))?;
         let ids = {
-            let mut statement = self.connection.prepare_cached(
-                "SELECT id FROM runs WHERE (?1 IS NULL OR instance_id = ?1) \
-                 AND (?2 = '  ' OR instr(?2, ' ' || state || ' ') > 0) AND (?3 IS NULL OR started_at >= ?3) \
-                 AND (?4 IS NULL OR EXISTS (SELECT 1 FROM run_projects JOIN projects ON projects.id = project_id \
-                 WHERE run_id = runs.id AND name = ?4 COLLATE NOCASE)) \
-                 ORDER BY id DESC LIMIT ?5",
-            )?;
-            let since = filter.since.map(Timestamp::as_micros);
-            let parameters = params![filter.instance_id, states, since, filter.project, filter.limit];
-            let rows = statement.query_map(parameters, |row| row.get::<_, i64>(0))?;
+            let sql = format!("SELECT id {WANTED} ORDER BY id DESC LIMIT ?5 OFFSET ?6");
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let of = params![filter.instance_id, states, since, filter.project, filter.limit, filter.offset];
+            let rows = statement.query_map(of, |row| row.get::<_, i64>(0))?;
             rows.collect::<rusqlite::Result<Vec<_>>>()?
         };
-        ids.into_iter().filter_map(|id| self.run(id).transpose()).collect()
+        let runs: Result<_> = ids.into_iter().filter_map(|id| self.run(id).transpose()).collect();
+        Ok((runs?, total))
     }
 
     /// Forgets runs that are not to be kept, with their reads and with remarks

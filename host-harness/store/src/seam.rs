@@ -224,7 +224,7 @@ seam! {
             fn repositories(search: Option<&str>) -> Result<Vec<RepositoryRow>>;
             fn run_projects(run: &Run) -> Result<Vec<RunProject>>;
             fn run_waits(run_id: i64) -> Result<Vec<RunWait>>;
-            fn find_runs(filter: &RunFilter) -> Result<Vec<Run>>;
+            fn find_runs(filter: &RunFilter) -> Result<(Vec<Run>, u64)>;
             fn runs(instance_id: Option<i64>, limit: u32) -> Result<Vec<Run>>;
             fn current_run(instance_id: i64) -> Result<Option<Run>>;
             fn last_ended_run(instance_id: i64) -> Result<Option<Run>>;

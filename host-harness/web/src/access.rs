@@ -143,6 +143,16 @@ impl Gate {
         Ok(format!("{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0", self.cookie))
     }
 
+    /// What the browser of a request is listed as; none where it is no browser of ours.
+    pub async fn session(&self, headers: &HeaderMap) -> Result<Option<String>, AccessError> {
+        for key in self.keys(headers) {
+            if self.access.is_session(key).await? {
+                return Ok(Some(Access::session_id(key)));
+            }
+        }
+        Ok(None)
+    }
+
     /// Tells another link, if those before were used or are too old.
     pub async fn renew_link(&self) {
         let told = async {

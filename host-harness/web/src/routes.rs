@@ -41,6 +41,18 @@ pub(crate) fn routes(site: &Arc<Site>) -> Routes {
         .read("/tenants", Permission::Read, pages::tenants::all)
         .change(MethodFilter::POST, "/tenants", (Permission::Operate, "add tenant"), pages::tenants::add)
         .read("/server", Permission::Operate, pages::server::page)
+        .change(
+            MethodFilter::POST,
+            "/server/sessions/{session}/end",
+            (Permission::Operate, "end session"),
+            pages::server::end_session,
+        )
+        .change(
+            MethodFilter::POST,
+            "/server/sessions/end-others",
+            (Permission::Operate, "end other sessions"),
+            pages::server::end_other_sessions,
+        )
         .read("/api", Permission::Read, pages::reference::page)
         .read("/metrics", Permission::Operate, async |State(site): State<Arc<Site>>| {
             probes::counts(&site.harness).await

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use memchr::memmem;
+
 use crate::support::{TOKEN, TestContext, shape};
 
 /// How often a text occurs in the files of a folder.
@@ -13,7 +15,7 @@ fn occurrences(folder: &Path, text: &str) -> usize {
             found += occurrences(&path, text);
         } else {
             let content = fs::read(&path).unwrap();
-            found += content.windows(text.len()).filter(|part| *part == text.as_bytes()).count();
+            found += memmem::find_iter(&content, text).count();
         }
     }
     found

@@ -10,6 +10,7 @@ use std::{
 };
 
 use boon::{Compiler, Schemas};
+use memchr::memmem;
 use serde_json::Value;
 use tempfile::TempDir;
 use vendor_sim::{Effect, Fault, Match, Options, RetryAfter, Simulator, World, WorldShape};
@@ -99,7 +100,7 @@ impl TestContext {
                 }
                 let bytes = fs::read(&path).unwrap();
                 for text in hidden {
-                    let there = bytes.windows(text.len()).any(|window| window == text.as_bytes());
+                    let there = memmem::find(&bytes, text.as_bytes()).is_some();
                     assert!(!there, "{} holds a secret", path.display());
                 }
                 files += 1;
@@ -275,8 +276,7 @@ pub fn done(output: Output) -> Done {
 pub fn changed_connector() -> Vec<u8> {
     let mut bytes = host_harness::BUNDLED[0].component.to_vec();
     let (name, other) = (b"semgrep-match-based-id", b"semgrep-match-based-no");
-    let places: Vec<usize> =
-        bytes.windows(name.len()).enumerate().filter(|(_, part)| part == name).map(|(at, _)| at).collect();
+    let places: Vec<usize> = memmem::find_iter(&bytes, name).collect();
     assert!(!places.is_empty());
     for at in places {
         bytes[at..at + name.len()].copy_from_slice(other);

@@ -34,6 +34,32 @@ async fn a_link_is_used_once_and_in_time_and_the_oldest_sessions_make_place() {
 }
 
 #[tokio::test]
+async fn sessions_are_listed_and_ended_one_by_one_or_all_but_one() {
+    let (_folder, store) = store();
+    for key in 1..=3_u8 {
+        store.put_link([key; 32], at(0), at(10)).await.unwrap();
+        assert!(store.enter([key; 32], [key; 32], at(key.into()), at(100), 9).await.unwrap());
+    }
+    assert!(store.has_session([2; 32], at(50)).await.unwrap());
+    assert!(store.has_session([2; 32], at(60)).await.unwrap(), "noted to the minute");
+    let row = |key: u8, used_at| SessionRow {
+        id: format!("{key:02x}").repeat(8),
+        created_at: at(key.into()),
+        expires_at: at(100),
+        used_at,
+    };
+    let listed = store.sessions(at(61)).await.unwrap();
+    assert_eq!(listed, [row(3, None), row(2, Some(at(50))), row(1, None)]);
+    assert_eq!(store.sessions(at(100)).await.unwrap(), [], "they have expired");
+    assert_eq!(store.end_sessions(Sessions::One("03".to_owned())).await.unwrap(), 0, "a part of an id is none");
+    assert_eq!(store.end_sessions(Sessions::One(row(3, None).id)).await.unwrap(), 1);
+    assert!(!store.has_session([3; 32], at(61)).await.unwrap());
+    assert_eq!(store.end_sessions(Sessions::Others(row(2, None).id)).await.unwrap(), 1);
+    let left: Vec<String> = store.sessions(at(61)).await.unwrap().into_iter().map(|it| it.id).collect();
+    assert_eq!(left, [row(2, None).id]);
+}
+
+#[tokio::test]
 async fn a_token_works_until_it_expires_or_is_revoked_and_is_of_one_tenant() {
     let (_folder, store) = store();
     let [acme, other] = ["acme", "other"].map(|it| it.parse::<TenantId>().unwrap());

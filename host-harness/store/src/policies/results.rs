@@ -167,6 +167,14 @@ impl PolicyFilter {
         instance_id.is_some() || project.is_some() || !branches.is_empty() || !scope.is_empty()
     }
 
+    /// Whether results over findings, or over issues, can be among them.
+    fn is_about(&self, on: On) -> bool {
+        match on {
+            On::Finding => self.issue.is_none(),
+            On::Issue => self.finding.is_none(),
+        }
+    }
+
     /// The conditions for results over findings or over issues.
     fn conditions(&self, on: On) -> Conditions {
         let mut conditions = Conditions::default();
@@ -339,7 +347,7 @@ impl FindingStore {
     /// At most `limit`, and how many there are in all.
     pub(crate) fn policy_results(&self, filter: &PolicyFilter, limit: u32) -> Result<(Vec<PolicyResult>, u64)> {
         let (mut results, mut total) = (Vec::new(), 0);
-        for on in On::ALL {
+        for on in On::ALL.into_iter().filter(|on| filter.is_about(*on)) {
             let conditions = filter.conditions(on);
             let mut parameters: Vec<&dyn ToSql> = conditions.parameters.iter().map(AsRef::as_ref).collect();
             let (tables, clause) = (tables(on), conditions.clause());

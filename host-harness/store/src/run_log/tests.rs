@@ -60,11 +60,15 @@ fn runs_are_found_by_state_time_and_project() {
     );
     let ids = |filter: &RunFilter| -> Vec<i64> {
         let filter = RunFilter { limit: 9, ..filter.clone() };
-        context.store.with(|store| store.find_runs(&filter)).unwrap().iter().map(|run| run.id).collect()
+        context.store.with(|store| store.find_runs(&filter)).unwrap().0.iter().map(|run| run.id).collect()
     };
     context.store.with(|store| store.finish_run(1, RunState::Complete, None, at(11))).unwrap();
     let any = RunFilter::default();
     assert_eq!(ids(&any), [2, 1]);
+    assert_eq!(ids(&RunFilter { offset: 1, ..any.clone() }), [1]);
+    let one = RunFilter { limit: 1, ..any.clone() };
+    let (page, total) = context.store.with(|store| store.find_runs(&one)).unwrap();
+    assert_eq!((page.len(), total), (1, 2));
     assert_eq!(ids(&RunFilter { states: vec![RunState::Complete, RunState::Failed], ..any.clone() }), [1]);
     assert_eq!(ids(&RunFilter { since: Some(at(20)), ..any.clone() }), [2]);
     assert_eq!(ids(&RunFilter { project: Some("ACME/other".to_owned()), ..any.clone() }), [2]);

@@ -16,14 +16,14 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 
 async fn show(asked: &Asked) -> Answer {
     let query = asked.query(List::Runs)?;
-    let runs = asked.tenant.runs(&query).await?;
+    let (runs, total) = asked.tenant.runs(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Runs.of(&tenant);
     let filters = filters::of(asked, &query, &here).await?;
     let main = html! {
         div.head {
             h1 { "Runs" }
-            span.sum { "newest first" }
+            span.sum { (parts::counted(total, "run")) ", newest first" }
             div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
         }
         (filters)
@@ -57,6 +57,7 @@ async fn show(asked: &Asked) -> Answer {
                         }
                     }
                 }
+                (form::foot(&query, &here, runs.len() as u64, total))
             }
         }
     };

@@ -3,32 +3,58 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
-use host_harness::{Check, Condition, Error, VaultReport};
+use appsec_model::Timestamp;
+use axum::extract::{Path, State};
+use host_harness::{
+    Check, Condition, Error, VaultReport,
+    store::{SessionRow, Sessions},
+};
+use http::HeaderMap;
 use maud::{Markup, html};
 use tokio::sync::Semaphore;
 
 use super::{SCRIPT, asset, document_with, mark, parts};
 use crate::{
     Site,
+    access::Refusal,
     answer::{self, Fault},
     asked::{Answer, on_a_thread},
 };
 
+/// Where sessions are listed.
+const SESSIONS: &str = "/server#sessions";
+
 /// Every page of every store is read: for one who looks at a time.
 static LOOK: Semaphore = Semaphore::const_new(1);
 
-pub(crate) async fn page(State(site): State<Arc<Site>>) -> Answer {
+pub(crate) async fn page(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
+    let own = site.gate.session(&headers).await?;
     let place = LOOK.acquire().await.map_err(|_| Fault::from(Error::Stopped))?;
     on_a_thread(move |runtime| {
         // Until it is over, though nobody waits for it any more.
         let _place = place;
-        runtime.block_on(show(&site))
+        runtime.block_on(show(&site, own.as_deref()))
     })
     .await
 }
 
-async fn show(site: &Site) -> Answer {
+/// Ends the session of a browser.
+pub(crate) async fn end_session(State(site): State<Arc<Site>>, Path(id): Path<String>) -> Answer {
+    match site.access.end_sessions(Sessions::One(id)).await? {
+        0 => Err(Fault::not_found("such session")),
+        _ => Ok(answer::see(SESSIONS)),
+    }
+}
+
+/// Ends the sessions of all browsers but this one.
+pub(crate) async fn end_other_sessions(State(site): State<Arc<Site>>, headers: HeaderMap) -> Answer {
+    let own = site.gate.session(&headers).await?.ok_or_else(|| Fault::from(Refusal::Session))?;
+    site.access.end_sessions(Sessions::Others(own)).await?;
+    Ok(answer::see(SESSIONS))
+}
+
+async fn show(site: &Site, own: Option<&str>) -> Answer {
+    let (sessions, now) = (site.access.sessions().await?, site.harness.now());
     let checks = site.harness.doctor(false).await;
     let mut vaults = Vec::new();
     for id in site.harness.tenants()? {
@@ -65,6 +91,13 @@ async fn show(site: &Site) -> Answer {
                 }
                 p.help.beside { "The key is no part of the data folder: keep a copy of it in another place, or its tokens have to be given anew." }
             }
+            section.card id="sessions" {
+                header { h2 { "Browsers" } span.muted { "let in by a link of " code { "harness link" } } }
+                (browsers(&sessions, own, now))
+                @if sessions.len() > 1 {
+                    form.actions method="post" action="/server/sessions/end-others" { button.button { "End all others" } }
+                }
+            }
             section.card {
                 header { h2 { "Backup" } }
                 p.help { "A backup of a tenant, while the server runs, and how it is brought back" }
@@ -75,6 +108,27 @@ async fn show(site: &Site) -> Answer {
     };
     let script = html! { script src=(asset("app.js", SCRIPT)) defer {} };
     Ok(answer::html(document_with("This server", &script, &main)))
+}
+
+fn browsers(sessions: &[SessionRow], own: Option<&str>, now: Timestamp) -> Markup {
+    html! {
+        table.plain {
+            caption.unseen { "Sessions of browsers, newest first" }
+            thead { tr { th scope="col" { "Session" } th scope="col" { "Let in" } th scope="col" { "Last used" } th scope="col" { "Until" } th scope="col" { span.unseen { "What can be done" } } } }
+            tbody {
+                @for it in sessions {
+                    @let is_own = own == Some(it.id.as_str());
+                    tr {
+                        td { span.mono { (it.id) } @if is_own { " " span.tag.good { "this browser" } } }
+                        td data-label="Let in" { (parts::ago(it.created_at, now)) }
+                        td data-label="Last used" { @match it.used_at { Some(at) => (parts::ago(at, now)), None => "never" } }
+                        td data-label="Until" { (parts::moment(it.expires_at)) }
+                        td.num { @if !is_own { form.inline method="post" action=(format!("/server/sessions/{}/end", it.id)) { button.button { "End" } } } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn check(it: &Check) -> Markup {

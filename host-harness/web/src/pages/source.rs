@@ -41,7 +41,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
     let work = asked.tenant.work_of(&instance).await?;
     let mapped = asked.tenant.mapping_list(Some(&name), Vec::new()).await?.projects;
     let query = Query::parse(List::Runs, [("instance", name.as_str()), ("limit", "8")])?;
-    let runs = asked.tenant.runs(&query).await?;
+    let (runs, _) = asked.tenant.runs(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = address(&tenant, &report.name);
     let (is_connector, live) = (!instance.is_report_source(), work.running.as_ref().filter(|it| it.alive));

@@ -139,3 +139,28 @@ async fn ratings_of_advisories_come_and_go_over_the_api() {
     assert_eq!(status(&served.ask("DELETE", all, &own).await), 200);
     assert_eq!(status(&served.get(&one, &session).await), 404);
 }
+
+#[tokio::test]
+async fn browsers_are_listed_and_ended_by_another_one() {
+    let served = served().await;
+    let [mine, other, last] = [served.session().await, served.session().await, served.session().await];
+    let id = |cookie: &str| {
+        let key = cookie.trim().split_once('=').unwrap().1.to_owned();
+        host_harness::Access::session_id(&key)
+    };
+    let page = served.get("/server", &mine).await;
+    for (browser, ended) in [(&mine, false), (&other, true), (&last, true)] {
+        assert!(body(&page).contains(&id(browser)), "{page}");
+        assert_eq!(page.contains(&format!("/server/sessions/{}/end", id(browser))), ended, "{page}");
+        let key = browser.trim().split_once('=').unwrap().1;
+        assert!(!page.contains(key), "what lets in is not shown");
+    }
+    let own = format!("{mine}Sec-Fetch-Site: same-origin\r\n");
+    let end = async |what: &str| status(&served.ask("POST", &format!("/server/sessions/{what}"), &own).await);
+    assert_eq!(end(&format!("{}/end", id(&other))).await, 303);
+    assert_eq!(end(&format!("{}/end", id(&other))).await, 404, "it is over");
+    let is_in = async |browser: &str| status(&served.get("/tenants", browser).await) == 200;
+    assert!(is_in(&mine).await && !is_in(&other).await && is_in(&last).await);
+    assert_eq!(end("end-others").await, 303);
+    assert!(is_in(&mine).await && !is_in(&last).await);
+}
