@@ -112,7 +112,7 @@ async fn show(site: &Site, own: Option<&str>) -> Answer {
 
 fn browsers(sessions: &[SessionRow], own: Option<&str>, now: Timestamp) -> Markup {
     html! {
-        table.plain {
+        table.list {
             caption.unseen { "Sessions of browsers, newest first" }
             thead { tr { th scope="col" { "Session" } th scope="col" { "Let in" } th scope="col" { "Last used" } th scope="col" { "Until" } th scope="col" { span.unseen { "What can be done" } } } }
             tbody {

@@ -126,7 +126,10 @@ async fn a_program_learns_who_it_is_and_what_a_run_did() {
     assert_eq!(read(&get(&format!("{run}/diagnostics")).await)["run"], 1);
     let events = get(&format!("{run}/events")).await;
     assert!(events.contains("content-type: text/event-stream\r\n"), "{events}");
-    assert!(events.contains("event: run\ndata: {\"total\":1,\"runs\":[") && events.contains("event: end\n"), "{events}");
+    assert!(
+        events.contains("event: run\ndata: {\"total\":1,\"runs\":[") && events.contains("event: end\n"),
+        "{events}"
+    );
     for what in ["events", "diagnostics", "vanishing"] {
         assert_eq!(status(&get(&format!("/tenants/default/runs/9/{what}")).await), 404, "{what}");
     }
