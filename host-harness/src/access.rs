@@ -12,7 +12,7 @@ use appsec_store::{
     AccessStore, AuditCheck, AuditEntry, AuditFilter, AuditRow, KeptAnswer, KeyHash, NewTokenRow, NewView, Role,
     SavedView, SessionRow, Sessions, StoreError, TokenRow,
 };
-use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD, HEXLOWER};
+use data_encoding::{BASE32_DNSSEC, BASE64URL_NOPAD};
 use serde::Serialize;
 
 /// For how long a link lets in, unless it is used.
@@ -20,9 +20,6 @@ const LINK_TIME: Duration = Duration::from_secs(600);
 
 /// Browsers at one time; the one that was let in first makes place.
 const SESSIONS: u32 = 32;
-
-/// Bytes of the hash of its key that name a session, as the store does.
-const SESSION_ID_BYTES: usize = 8;
 
 /// What every token begins with, so that searches for leaked secrets find it.
 const TOKEN_PREFIX: &str = "hrn_";
@@ -233,19 +230,14 @@ impl Access {
         Ok(entered.then_some(session))
     }
 
-    /// Whether a browser that has this key was let in.
-    pub async fn is_session(&self, key: &str) -> Result<bool, AccessError> {
-        Ok(self.store.has_session(hash(key), self.now()).await?)
+    /// What a browser that has this key is listed as; none where it was not let in.
+    pub async fn session(&self, key: &str) -> Result<Option<String>, AccessError> {
+        Ok(self.store.use_session(hash(key), self.now()).await?)
     }
 
     /// Ends a session.
     pub async fn leave(&self, key: &str) -> Result<(), AccessError> {
         Ok(self.store.end_session(hash(key)).await?)
-    }
-
-    /// What a browser that has this key is listed as.
-    pub fn session_id(key: &str) -> String {
-        HEXLOWER.encode(&hash(key)[..SESSION_ID_BYTES])
     }
 
     /// The browsers that were let in, newest first.

@@ -99,7 +99,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let query = args.filters.query;
     let is_filtered = query.pairs().iter().any(|(name, _)| matches!(*name, "state" | "since" | "project"));
     let list = tenant.run_list(&query).await.map_err(|error| Failure::from(error).of_instance(tenant.id()))?;
-    let unread = if list.runs.is_empty() { tenant.unread_of(query.instance("instance").as_ref()).await? } else { None };
+    let unread = if list.total == 0 { tenant.unread_of(query.instance("instance").as_ref()).await? } else { None };
     output.listed(args.csv, (RUNS_CSV, &list.runs), &list, |list| match (list.total, is_filtered) {
         (0, true) => output.line("No runs match the filters."),
         (0, false) => output.line(none("runs", unread.as_ref())),

@@ -234,17 +234,19 @@ impl AccessStore {
         .await
     }
 
-    /// Whether a session goes on; notes that it was used.
-    pub async fn has_session(&self, hash: KeyHash, now: Timestamp) -> Result<bool> {
+    /// The id of a session that goes on; notes that it was used.
+    pub async fn use_session(&self, hash: KeyHash, now: Timestamp) -> Result<Option<String>> {
         self.run(move |it| {
             let now = now.as_micros();
-            let wanted = "SELECT used_at FROM sessions WHERE hash = ?1 AND expires_at > ?2";
-            let found: Option<Option<i64>> =
-                it.prepare_cached(wanted)?.query_row(params![hash, now], |row| row.get(0)).optional()?;
-            if found.is_some_and(|at| is_long_ago(at, now)) {
+            let wanted = format!("SELECT used_at, {SESSION_ID} FROM sessions WHERE hash = ?1 AND expires_at > ?2");
+            let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            let found: Option<(Option<i64>, String)> =
+                it.prepare_cached(&wanted)?.query_row(params![hash, now], row).optional()?;
+            let Some((used_at, id)) = found else { return Ok(None) };
+            if is_long_ago(used_at, now) {
                 it.execute("UPDATE sessions SET used_at = ?2 WHERE hash = ?1", params![hash, now])?;
             }
-            Ok(found.is_some())
+            Ok(Some(id))
         })
         .await
     }

@@ -105,7 +105,7 @@ impl Gate {
             return Err(if names_nobody { Refusal::Nobody } else { Refusal::Site });
         }
         for key in keys {
-            if self.access.is_session(key).await.map_err(unseen)? {
+            if self.access.session(key).await.map_err(unseen)?.is_some() {
                 return Ok(Principal::Owner("browser".to_owned()));
             }
         }
@@ -146,8 +146,8 @@ impl Gate {
     /// What the browser of a request is listed as; none where it is no browser of ours.
     pub async fn session(&self, headers: &HeaderMap) -> Result<Option<String>, AccessError> {
         for key in self.keys(headers) {
-            if self.access.is_session(key).await? {
-                return Ok(Some(Access::session_id(key)));
+            if let Some(id) = self.access.session(key).await? {
+                return Ok(Some(id));
             }
         }
         Ok(None)

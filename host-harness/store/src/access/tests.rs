@@ -19,14 +19,14 @@ async fn a_link_is_used_once_and_in_time_and_the_oldest_sessions_make_place() {
     assert!(!store.enter(other, [8; 32], at(1), at(100), 2).await.unwrap());
     assert!(store.enter(link, [9; 32], at(1), at(100), 2).await.unwrap());
     assert!(!store.enter(link, [10; 32], at(1), at(100), 2).await.unwrap(), "it was used");
-    assert!(!store.has_session([10; 32], at(2)).await.unwrap(), "nobody came in with a used link");
+    assert!(store.use_session([10; 32], at(2)).await.unwrap().is_none(), "nobody came in with a used link");
     store.put_link(late, at(0), at(10)).await.unwrap();
     assert!(!store.enter(late, [11; 32], at(10), at(100), 2).await.unwrap(), "it was too old");
     for session in [12_u8, 13] {
         store.put_link([session; 32], at(0), at(50)).await.unwrap();
         assert!(store.enter([session; 32], [session; 32], at(session.into()), at(100), 2).await.unwrap());
     }
-    let goes_on = async |session: u8, now| store.has_session([session; 32], at(now)).await.unwrap();
+    let goes_on = async |session: u8, now| store.use_session([session; 32], at(now)).await.unwrap().is_some();
     assert!(!goes_on(9, 20).await && goes_on(12, 20).await && goes_on(13, 20).await);
     assert!(!goes_on(13, 100).await, "it has expired");
     store.end_session([13; 32]).await.unwrap();
@@ -40,8 +40,8 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_but_one() {
         store.put_link([key; 32], at(0), at(10)).await.unwrap();
         assert!(store.enter([key; 32], [key; 32], at(key.into()), at(100), 9).await.unwrap());
     }
-    assert!(store.has_session([2; 32], at(50)).await.unwrap());
-    assert!(store.has_session([2; 32], at(60)).await.unwrap(), "noted to the minute");
+    assert!(store.use_session([2; 32], at(50)).await.unwrap().is_some());
+    assert!(store.use_session([2; 32], at(60)).await.unwrap().is_some(), "noted to the minute");
     let row = |key: u8, used_at| SessionRow {
         id: format!("{key:02x}").repeat(8),
         created_at: at(key.into()),
@@ -53,7 +53,7 @@ async fn sessions_are_listed_and_ended_one_by_one_or_all_but_one() {
     assert_eq!(store.sessions(at(100)).await.unwrap(), [], "they have expired");
     assert_eq!(store.end_sessions(Sessions::One("03".to_owned())).await.unwrap(), 0, "a part of an id is none");
     assert_eq!(store.end_sessions(Sessions::One(row(3, None).id)).await.unwrap(), 1);
-    assert!(!store.has_session([3; 32], at(61)).await.unwrap());
+    assert!(store.use_session([3; 32], at(61)).await.unwrap().is_none());
     assert_eq!(store.end_sessions(Sessions::Others(row(2, None).id)).await.unwrap(), 1);
     let left: Vec<String> = store.sessions(at(61)).await.unwrap().into_iter().map(|it| it.id).collect();
     assert_eq!(left, [row(2, None).id]);
@@ -169,7 +169,7 @@ async fn a_file_of_an_earlier_version_is_brought_up_to_date_with_all_that_it_hol
         old.execute("INSERT INTO sessions VALUES (?1, 1, 9000000)", [[7_u8; 32]]).unwrap();
         drop(old);
         let store = AccessStore::open(&path).unwrap();
-        assert!(store.has_session([7; 32], at(2)).await.unwrap(), "{name}");
+        assert!(store.use_session([7; 32], at(2)).await.unwrap().is_some(), "{name}");
         assert!(store.views("acme".parse().unwrap()).await.unwrap().is_empty(), "{name}");
         assert_eq!(schema(&path), wanted, "{name}");
     }

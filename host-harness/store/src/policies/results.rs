@@ -181,15 +181,16 @@ impl PolicyFilter {
         conditions.one("policy_results.over = ?", Some(over(on)));
         conditions.one("policy_results.open = ?", self.open.then_some(true));
         conditions.any("policies.policy_id", self.policies.clone());
+        if !self.is_about(on) {
+            conditions.push("FALSE");
+        }
         match on {
             On::Finding => {
                 conditions.one("findings.public_id = ?", self.finding.map(|id| id.0));
-                conditions.one("findings.id = ?", self.issue.map(|_| -1));
                 conditions.extend(self.of_rows());
             }
             On::Issue => {
                 conditions.one("issues.id = ?", self.issue.map(|id| id.0));
-                conditions.one("issues.id = ?", self.finding.map(|_| -1));
                 conditions.extend(self.of_issues());
             }
         }

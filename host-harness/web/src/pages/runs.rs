@@ -27,7 +27,7 @@ async fn show(asked: &Asked) -> Answer {
             div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
         }
         (filters)
-        @if runs.is_empty() { (parts::empty(&html! { "No run is in the log, or the filters leave out all of them." })) } @else {
+        @if total == 0 { (parts::empty(&html! { "No run is in the log, or the filters leave out all of them." })) } @else {
             div.sheet {
                 div.wide {
                     table.list {

@@ -1,5 +1,5 @@
-//! The server: whether its data folder is as it should be, the vaults, and how it
-//! is backed up.
+//! The server: whether its data folder is as it should be, the vaults, the browsers
+//! that are let in, and how it is backed up.
 
 use std::sync::Arc;
 

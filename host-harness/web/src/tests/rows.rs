@@ -144,21 +144,21 @@ async fn ratings_of_advisories_come_and_go_over_the_api() {
 async fn browsers_are_listed_and_ended_by_another_one() {
     let served = served().await;
     let [mine, other, last] = [served.session().await, served.session().await, served.session().await];
-    let id = |cookie: &str| {
-        let key = cookie.trim().split_once('=').unwrap().1.to_owned();
-        host_harness::Access::session_id(&key)
-    };
+    let key = |cookie: &str| cookie.trim().split_once('=').unwrap().1.to_owned();
+    let access = served.harness.access().unwrap();
+    let id = async |browser: &str| access.session(&key(browser)).await.unwrap().unwrap();
     let page = served.get("/server", &mine).await;
     for (browser, ended) in [(&mine, false), (&other, true), (&last, true)] {
-        assert!(body(&page).contains(&id(browser)), "{page}");
-        assert_eq!(page.contains(&format!("/server/sessions/{}/end", id(browser))), ended, "{page}");
-        let key = browser.trim().split_once('=').unwrap().1;
-        assert!(!page.contains(key), "what lets in is not shown");
+        let id = id(browser).await;
+        assert!(body(&page).contains(&id), "{page}");
+        assert_eq!(page.contains(&format!("/server/sessions/{id}/end")), ended, "{page}");
+        assert!(!page.contains(&key(browser)), "what lets in is not shown");
     }
+    let other_end = format!("{}/end", id(&other).await);
     let own = format!("{mine}Sec-Fetch-Site: same-origin\r\n");
     let end = async |what: &str| status(&served.ask("POST", &format!("/server/sessions/{what}"), &own).await);
-    assert_eq!(end(&format!("{}/end", id(&other))).await, 303);
-    assert_eq!(end(&format!("{}/end", id(&other))).await, 404, "it is over");
+    assert_eq!(end(&other_end).await, 303);
+    assert_eq!(end(&other_end).await, 404, "it is over");
     let is_in = async |browser: &str| status(&served.get("/tenants", browser).await) == 200;
     assert!(is_in(&mine).await && !is_in(&other).await && is_in(&last).await);
     assert_eq!(end("end-others").await, 303);
