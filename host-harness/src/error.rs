@@ -155,6 +155,9 @@ pub enum Error {
     /// Nothing is named that a decision is made on.
     #[error("nothing to decide on: no finding, issue or filter is given")]
     NoTriageTargets,
+    /// Two ways to name them at once.
+    #[error("either findings and issues are decided on by their ids, or what filters find")]
+    MixedTriageTargets,
     /// The connector hands no decisions on.
     #[error("the connector `{0}` cannot write decisions back to its vendor")]
     NoWriteBack(String),
@@ -334,7 +337,7 @@ impl Error {
             Self::NoConnector(_) => Code::ConnectorNotFound,
             Self::OtherConnector { .. } => Code::ConnectorMismatch,
             Self::NoAdvisory(_) => Code::AdvisoryNotFound,
-            Self::Query(_) | Self::NoTriageTargets | Self::CallInput { .. } => Code::Usage,
+            Self::Query(_) | Self::NoTriageTargets | Self::MixedTriageTargets | Self::CallInput { .. } => Code::Usage,
             Self::Triage(_) => Code::InvalidDecision,
             Self::NoWriteBack(_) => Code::WriteBackUnsupported,
             Self::WriteBackOff(_) => Code::WriteBackOff,

@@ -62,9 +62,14 @@ impl TriageFile {
     pub const MOST_BYTES: u64 = 16 << 20;
 
     /// Reads TOML: a table `[[decision]]` for each entry.
-    pub fn of_toml(text: &str) -> Result<Self, Vec<TriageProblem>> {
+    pub fn of_toml(content: &str) -> Result<Self, Vec<TriageProblem>> {
         let of_file = |message: String| vec![TriageProblem { entry: None, message }];
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| of_file(error.to_string()))?;
+        let table: toml::Table = content.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| content.get(..span.start));
+            let line = before.map(|before| format!(" at line {}", before.matches('\n').count() + 1));
+            let (line, message) = (line.unwrap_or_default(), text::joined(error.message()));
+            of_file(format!("the file is not valid TOML{line}: {message}"))
+        })?;
         let mut entries = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {

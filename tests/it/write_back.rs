@@ -188,7 +188,10 @@ async fn a_later_decision_of_the_vendor_stands_or_waits_for_a_person() {
         assert!(kept(agreed.id).decision.is_some());
         let targets = TriageTargets { findings: vec![agreed.id.to_string()], ..Default::default() };
         tenant.clear_decisions(targets, "eve", false).await.unwrap();
-        assert_eq!(push(&tenant, false).await.unwrap().decisions.len(), 0);
+        // What waits for a person goes on waiting.
+        let waiting = push(&tenant, false).await.unwrap();
+        let held = if mode == WriteBackMode::Hold { 2 } else { 0 };
+        assert_eq!((waiting.decisions.len() as u64, waiting.held), (held, held));
     }
 }
 

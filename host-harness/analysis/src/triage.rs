@@ -145,6 +145,9 @@ const NAME_SIGNS: usize = 100;
 /// Labels that a decision may have.
 const LABELS: usize = 20;
 
+/// The last moment that is written with a year of four digits, wherever it is read.
+const LAST: Timestamp = Timestamp::from_micros(253_402_207_200_000_000);
+
 impl TriageEntry {
     /// A decision with nothing beside it.
     pub const fn new(decision: TriageDecision) -> Self {
@@ -169,6 +172,7 @@ impl TriageEntry {
         }
         match entry.until {
             Some(until) if !holds(Some(until), now) => Err(TriageError::Ended(until)),
+            Some(until) if until > LAST => Err(TriageError::NoEnd),
             _ => Ok(entry),
         }
     }
@@ -211,6 +215,9 @@ pub enum TriageError {
     /// It would hold at no moment.
     #[error("the decision ends at {0}, which has passed")]
     Ended(Timestamp),
+    /// It would end after all dates that can be written.
+    #[error("the decision ends after the year 9999")]
+    NoEnd,
     /// A text is too long.
     #[error("the {field} is longer than {signs} characters")]
     TooLong {

@@ -184,6 +184,9 @@ fn says(query: &Query, name: &str) -> bool {
 
 type Requests = Vec<(Tenant, ExportRequest)>;
 
+/// Bytes that are written at a time.
+const BUFFER: usize = 64 << 10;
+
 /// Writes one export behind the other.
 async fn write<W: Write + Send + 'static>(requests: Requests, out: W) -> Result<(ExportSummary, W), Error> {
     let mut total = ExportSummary::default();
@@ -201,7 +204,7 @@ async fn write<W: Write + Send + 'static>(requests: Requests, out: W) -> Result<
 
 /// Writes to standard output; nothing is told where the reader went away.
 async fn to_stdout(requests: Requests) -> Result<Option<ExportSummary>, Failure> {
-    match write(requests, BufWriter::new(Unlocked)).await {
+    match write(requests, BufWriter::with_capacity(BUFFER, Unlocked)).await {
         Ok((summary, mut out)) => {
             written(out.flush())?;
             Ok(Some(summary))
@@ -236,18 +239,19 @@ impl Write for Unlocked {
 /// Writes to a file beside the one that is meant and puts it in its place when all
 /// of it is on the disk: a half export is never there.
 async fn to_file(requests: Requests, path: &Path) -> Result<ExportSummary, Failure> {
-    let failed = |error: io::Error| Failure::from(Error::Folder(path.to_owned(), error));
+    let hint = "check that its folder is there and that you may write to it";
+    let failed = |error: io::Error| Failure::from(Error::Folder(path.to_owned(), error)).with_hint(hint);
     // A device or pipe is written to, and not replaced.
     if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         let file = fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-        let (summary, mut out) = write(requests, BufWriter::new(file)).await.map_err(failure)?;
+        let (summary, mut out) = write(requests, BufWriter::with_capacity(BUFFER, file)).await.map_err(failure)?;
         out.flush().map_err(failed)?;
         return Ok(summary);
     }
     // Readable by its owner alone: findings are nobody else's business.
     let part = Part::beside(path, ".harness-export-").map_err(failed)?;
     let file = part.inner.reopen().map_err(failed)?;
-    let (summary, out) = write(requests, BufWriter::new(file)).await.map_err(failure)?;
+    let (summary, out) = write(requests, BufWriter::with_capacity(BUFFER, file)).await.map_err(failure)?;
     out.into_inner().map_err(|error| failed(error.into_error()))?;
     part.put(path).map_err(failed)?;
     Ok(summary)

@@ -59,7 +59,9 @@ fn show(output: Output, inspected: &Inspected) {
     facts.add("events", Cell::list(events));
     if let Some(write_back) = &manifest.write_back {
         let kinds: Vec<&str> = write_back.kinds.iter().map(Kind::as_str).collect();
-        facts.add("triage", format!("{}; {}", kinds.join(", "), write_back.effect));
+        let decisions: Vec<&str> = write_back.decisions.iter().map(|it| it.as_str()).collect();
+        let taken = format!("{} of {}", decisions.join(", "), kinds.join(", "));
+        facts.add("triage", Cell::list([taken, write_back.effect.clone()].into_iter().filter(|it| !it.is_empty())));
     }
     facts.add("settings", Cell::list(settings(&manifest.settings_schema)));
     facts.add("imports", Cell::list(&component.imports));

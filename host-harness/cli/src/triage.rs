@@ -198,6 +198,7 @@ async fn targets(
 
 fn failure(error: Error, tenant: &Tenant) -> Failure {
     match error {
+        Error::MixedTriageTargets => Failure::from(error).with_hint("leave out the ids or the filters"),
         Error::NoTriageTargets => {
             Failure::from(error).with_hint("name findings, --issue ID, or filters such as --rule")
         }
@@ -216,6 +217,7 @@ const fn advice(wrong: &TriageError) -> &'static str {
         TriageError::NoReason(_) => "say why with --reason",
         TriageError::NoAuthor => "name yourself with --author NAME",
         TriageError::Ended(_) => "give --until a time to come, or leave it out",
+        TriageError::NoEnd => "leave --until out: without an end it holds until somebody clears it",
         TriageError::TooLong { .. } => {
             "shorten it: a reason has up to 500 characters, a comment up to 3,000, and all else up to 100"
         }
@@ -312,7 +314,7 @@ fn show_push(output: Output, report: &WriteBackReport) {
     for it in others.into_iter().chain(well.into_iter().take(WELL)) {
         let state = if report.dry_run && it.state == WriteBackState::Written { "to write" } else { it.state.as_str() };
         let detail = it.detail.as_deref().unwrap_or_default();
-        table.add_row(cells![it.finding.to_string(), it.decision.as_str(), it.records, state, short(detail, 80)]);
+        table.add_row(cells![it.finding.to_string(), it.decision.as_str(), it.records, state, detail]);
     }
     output.print(&table);
     if more > 0 {
@@ -324,6 +326,12 @@ fn show_push(output: Output, report: &WriteBackReport) {
                 "Nothing was written. Write-back is off: harness instance set {} --write-back on",
                 report.instance
             ),
+            WriteBackMode::On | WriteBackMode::Hold if report.written == 0 && report.overruled == 0 => {
+                "Nothing was written, and nothing is to be.".to_owned()
+            }
+            WriteBackMode::On | WriteBackMode::Hold if report.written == 0 => {
+                format!("Nothing was changed. Take them back with: harness triage push {} --apply", report.instance)
+            }
             WriteBackMode::On | WriteBackMode::Hold => {
                 format!("Nothing was written. Write them with: harness triage push {} --apply", report.instance)
             }
@@ -339,7 +347,7 @@ fn show_log(output: Output, log: &WriteBackLog) {
     let mut table = output.table(&["AT", "FINDING", "DECISION", "STATE", "DETAIL"]);
     for it in &log.entries {
         let detail = it.detail.as_deref().unwrap_or_default();
-        table.add_row(cells![it.at, it.finding.to_string(), &it.decision, it.state.as_str(), short(detail, 80)]);
+        table.add_row(cells![it.at, it.finding.to_string(), &it.decision, it.state.as_str(), detail]);
     }
     output.print(&table);
 }

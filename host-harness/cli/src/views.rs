@@ -72,6 +72,10 @@ pub fn none(noun: &str, unread: Option<&Unread>) -> String {
         Some(Unread::NotFetched(it)) => {
             format!("No {noun}: no run has fetched the scans of {}; `harness coverage` tells why", name(it))
         }
+        Some(Unread::NoKev) => format!(
+            "No {noun}: no KEV catalogue was imported, so nothing is known to be exploited. Import one with: harness \
+             advisories import FILE"
+        ),
         Some(Unread::Kinds(kinds)) => format!(
             "No {noun}: no run has fetched or imported {}. Fetch more kinds with: harness instance set NAME --kinds \
              KIND,…; `harness inspect` lists them",

@@ -118,6 +118,11 @@ pub const CHECKS: &[Check] = &[
         "fetch.fail",
         "A failure in the middle of a read is reported as what it is; afterwards the same cursor succeeds.",
     )),
+    with_vendor(should(
+        "C8",
+        "fetch.short",
+        "A page that is shorter than others, or the same as the one before, does not end a read: it goes on, or says `protocol`.",
+    )),
     with_vendor(should("C9", "fetch.since", "A read since a moment brings a part of what a whole read brings.")),
     with_vendor(must("C10", "fetch.kind", "A kind that is not announced is `unsupported`.")),
     with_vendor(must(

@@ -5,10 +5,12 @@ mod decisions;
 mod describe;
 mod files;
 mod normalize;
+mod pages;
 mod previous;
 mod read;
 mod settings;
 mod sync;
+mod walk;
 
 use std::{fmt::Display, sync::Arc};
 

@@ -9,7 +9,7 @@ use std::{
 
 use appsec_sandbox::{Answer, Interceptor, NetworkFailure, Treatment};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, header};
 
 use crate::{
     cassette::{Cassette, CassetteError, Head},
@@ -43,8 +43,14 @@ struct State {
     secrets: Vec<String>,
     /// What no recorded answer is there for.
     missing: Option<CassetteError>,
-    /// Which requests of the call go wrong.
-    planned: Option<(Range<usize>, Fault)>,
+    /// Which requests of the call the vendor does not answer itself.
+    planned: Option<(Range<usize>, Planned)>,
+}
+
+/// What comes in the place of the vendor's answer.
+enum Planned {
+    Fault(Fault),
+    Answer(Response<Bytes>),
 }
 
 impl Lab {
@@ -101,15 +107,22 @@ impl Lab {
 
     /// A call begins, and the request of that number goes wrong.
     pub(crate) fn begin_with(&self, request: usize, fault: Fault) {
-        self.plan(Some((request..request + 1, fault)));
+        self.plan(Some((request..request + 1, Planned::Fault(fault))));
     }
 
     /// A call begins, and nothing of it reaches the vendor: all requests go wrong.
     pub(crate) fn begin_failing(&self, fault: Fault) {
-        self.plan(Some((0..usize::MAX, fault)));
+        self.plan(Some((0..usize::MAX, Planned::Fault(fault))));
     }
 
-    fn plan(&self, planned: Option<(Range<usize>, Fault)>) {
+    /// A call begins, and this is the answer to its first request.
+    pub(crate) fn begin_answering(&self, mut answer: Response<Bytes>) {
+        // It is of the body that the vendor sent.
+        answer.headers_mut().remove(header::CONTENT_LENGTH);
+        self.plan(Some((0..1, Planned::Answer(answer))));
+    }
+
+    fn plan(&self, planned: Option<(Range<usize>, Planned)>) {
         let mut state = self.state();
         state.planned = planned;
         state.seen.clear();
@@ -152,7 +165,10 @@ impl Interceptor for Lab {
         let number = state.seen.len();
         state.seen.push(request.clone());
         match &state.planned {
-            Some((planned, fault)) if planned.contains(&number) => fault.treatment(state.good.get(&key(request))),
+            Some((planned, what)) if planned.contains(&number) => match what {
+                Planned::Fault(fault) => fault.treatment(state.good.get(&key(request))),
+                Planned::Answer(answer) => Treatment::Answer(Answer { response: answer.clone(), is_cut: false }),
+            },
             _ => match &self.vendor {
                 Vendor::Network => Treatment::Send,
                 Vendor::Nobody => Treatment::Fail(NetworkFailure::Refused),

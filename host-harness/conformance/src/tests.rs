@@ -24,7 +24,10 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 use serde_json::{Value, json};
 
-use self::{finding::finding, stage::FakeStage};
+use self::{
+    finding::{finding, vendor},
+    stage::FakeStage,
+};
 use crate::{
     CHECKS, CassetteError, CheckOutcome, Head, Plan, Sample,
     checks::{Book, component, judge, judge_refused},
@@ -208,16 +211,18 @@ impl Fake {
             gist: None,
         };
         let mut records: Vec<RawRecord> = answer["of"].as_array().unwrap().iter().map(record).collect();
-        if self.has("C9") && request.since.is_some() {
+        if self.has("C9") && request.since.is_some() && !records.is_empty() {
             records[0].id = Some("of-nobody".to_owned());
         }
-        if self.has("C13") {
+        if self.has("C13") && !records.is_empty() {
             records = vec![records[0].clone(); 10_001];
         }
         if self.has("C5") {
             records.rotate_left(self.pages.fetch_add(1, Ordering::Relaxed) % 2);
         }
         let next = match (page, position + 1 < projects.len()) {
+            // It takes a short page for the last one.
+            (1, false) if self.has("C8") && records.len() < 2 => NextPage::Complete,
             (1, _) => NextPage::Cursor(format!("{position}-{}", self.or("C4", 2, 1))),
             (_, true) => NextPage::Cursor(format!("{}-1", position + 1)),
             (_, false) => NextPage::Complete,
@@ -320,19 +325,6 @@ fn unavailable(status: Option<u16>) -> Error {
 
 fn keep(call: &Call, key: &str) {
     call.bucket.commit(&[(key.to_owned(), Some(b"{}".to_vec()))].into()).unwrap();
-}
-
-/// What the vendor answers.
-fn vendor(path: &str) -> Value {
-    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7});
-    let path = path.split('?').next().unwrap_or_default();
-    match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "projects", ..] => json!({"of": ["1", "2"]}),
-        ["", "findings", project, page] => {
-            json!({"of": [found(&format!("{project}-{page}-1"), project), found(&format!("{project}-{page}-2"), project)]})
-        }
-        _ => json!({"of": "me"}),
-    }
 }
 
 fn reply<T>(value: T) -> Reply<T> {

@@ -1,8 +1,9 @@
 //! CycloneDX 1.6 (ECMA-424) and 1.7: packages, and what is known of their vulnerabilities.
 //!
-//! Vulnerabilities are written as they come; then the packages, which tell which
-//! components there are; then who brings whom. Of all packages no more is held than
-//! a hash, and of a repository's packages their names.
+//! Vulnerabilities are written by repository, each once for a component, whatever
+//! number of findings is about it; then the packages, which tell which components
+//! there are; then who brings whom. Of all packages no more is held than a hash, and
+//! of a repository its vulnerabilities and the names of its packages.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
@@ -72,11 +73,24 @@ struct Listed {
     places: Vec<Location>,
 }
 
+/// What findings say about a vulnerability of a component together.
+struct Said {
+    state: State,
+    severity: Severity,
+    /// The vulnerability without its properties.
+    vulnerability: Value,
+    /// Names and values, in the order of the findings.
+    properties: Vec<(&'static str, String)>,
+}
+
 pub(crate) struct CycloneDx<W> {
     out: W,
     options: Options,
     elements: Elements,
     in_components: bool,
+    /// The repository whose vulnerabilities are under way, and these.
+    said_of: String,
+    said: BTreeMap<(Reference, String), Said>,
     /// Components that vulnerabilities name and that were not listed yet.
     wanted: BTreeMap<Reference, String>,
     pending: Option<Listed>,
@@ -114,6 +128,8 @@ impl<W: Write> CycloneDx<W> {
             options: options.clone(),
             elements: Elements::default(),
             in_components: false,
+            said_of: String::new(),
+            said: BTreeMap::new(),
             wanted: BTreeMap::new(),
             pending: None,
             scope: Scope::default(),
@@ -123,7 +139,20 @@ impl<W: Write> CycloneDx<W> {
         })
     }
 
+    /// Writes the vulnerabilities of the repository under way.
+    fn settle(&mut self) -> io::Result<()> {
+        for Said { mut vulnerability, properties, .. } in std::mem::take(&mut self.said).into_values() {
+            let named = |(name, value)| json!({ "name": property(name), "value": value });
+            if let Some(fields) = vulnerability.as_object_mut() {
+                fields.insert("properties".to_owned(), properties.into_iter().map(named).collect());
+            }
+            self.elements.push(&mut self.out, vulnerability)?;
+        }
+        Ok(())
+    }
+
     fn begin_components(&mut self) -> io::Result<()> {
+        self.settle()?;
         if !std::mem::replace(&mut self.in_components, true) {
             self.elements = Elements::default();
             self.out.write_all(b"\n],\n\"components\":[")?;
@@ -224,7 +253,34 @@ impl<W: Write> Document for CycloneDx<W> {
             "detail": statement.detail,
             "lastUpdated": it.decided_at().and_then(words::moment),
         });
-        self.elements.push(&mut self.out, vulnerability(it, &dependency.advisories, reference, &analysis))?;
+        if self.said_of != it.scope() {
+            self.settle()?;
+            it.scope().clone_into(&mut self.said_of);
+        }
+        let id = dependency.advisories.first().map_or_else(|| words::rule_id(it), |it| &it.id).to_owned();
+        let said = Said {
+            state: statement.state,
+            severity: it.finding.severity,
+            vulnerability: vulnerability(it, &id, &dependency.advisories, reference, &analysis),
+            properties: properties(it),
+        };
+        match self.said.entry((reference, id)) {
+            Entry::Vacant(entry) => _ = entry.insert(said),
+            // Readers know one state of a vulnerability in a component: the most cautious one,
+            // and of several such findings the worst.
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let Said { state, severity, vulnerability, properties } = said;
+                if (known.state, known.severity) < (state, severity) {
+                    (known.state, known.severity, known.vulnerability) = (state, severity, vulnerability);
+                }
+                for it in properties {
+                    if !known.properties.contains(&it) {
+                        known.properties.push(it);
+                    }
+                }
+            }
+        }
         Ok(Outcome::Written)
     }
 
@@ -320,10 +376,8 @@ fn source(advisory: &AdvisoryId) -> Value {
     json!({ "name": words::advisory_database(advisory.source), "url": words::advisory_url(&advisory.id) })
 }
 
-fn vulnerability(it: &Exported, advisories: &[AdvisoryId], reference: Reference, analysis: &Value) -> Value {
+fn vulnerability(it: &Exported, id: &str, advisories: &[AdvisoryId], reference: Reference, analysis: &Value) -> Value {
     let finding = &it.finding;
-    let dependency = finding.dependency.as_ref();
-    let id = advisories.first().map_or_else(|| words::rule_id(it), |it| &it.id);
     // A vulnerability has a source always: without one nobody can match it.
     let origin = advisories.first().map_or_else(|| json!({ "name": it.tool }), source);
     let others = advisories.iter().skip(1).map(|other| json!({ "id": other.id, "source": source(other) }));
@@ -355,20 +409,6 @@ fn vulnerability(it: &Exported, advisories: &[AdvisoryId], reference: Reference,
     let mut seen = BTreeSet::new();
     let urls = urls.filter_map(|it| words::url(it)).filter(|url| seen.insert(*url));
     let urls = list(urls.map(|url| json!({ "url": url })));
-    let properties = [
-        ("id", Some(it.id.clone())),
-        ("project", Some(it.project.clone())),
-        ("branch", it.branch().map(str::to_owned)),
-        ("instance", Some(it.instance.clone())),
-        ("status", Some(it.status.clone())),
-        ("priority", Some(it.priority.to_string())),
-        ("kev-added", it.ratings.as_ref().and_then(|it| it.kev.as_ref()).map(|it| it.added.to_string())),
-        ("reachability", dependency.map(|it| it.reachability.verdict.to_string())),
-        ("reachability-condition", dependency.and_then(|it| it.reachability.condition.clone())),
-        ("affected-range", dependency.and_then(|it| it.affected_range.clone())),
-        ("issue", it.issue.as_ref().map(|issue| issue.id.clone())),
-    ];
-    let properties = properties.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let cwes: BTreeSet<u32> = it.cwes().collect();
     json!({
         "bom-ref": format!("finding-{}", it.id),
@@ -383,6 +423,24 @@ fn vulnerability(it: &Exported, advisories: &[AdvisoryId], reference: Reference,
         "advisories": urls,
         "affects": [{ "ref": words::hex(reference) }],
         "analysis": analysis,
-        "properties": list(properties.map(|(name, value)| json!({ "name": property(name), "value": value }))),
     })
+}
+
+/// What CycloneDX has no member for.
+fn properties(it: &Exported) -> Vec<(&'static str, String)> {
+    let dependency = it.finding.dependency.as_ref();
+    let properties = [
+        ("id", Some(it.id.clone())),
+        ("project", Some(it.project.clone())),
+        ("branch", it.branch().map(str::to_owned)),
+        ("instance", Some(it.instance.clone())),
+        ("status", Some(it.status.clone())),
+        ("priority", Some(it.priority.to_string())),
+        ("kev-added", it.ratings.as_ref().and_then(|it| it.kev.as_ref()).map(|it| it.added.to_string())),
+        ("reachability", dependency.map(|it| it.reachability.verdict.to_string())),
+        ("reachability-condition", dependency.and_then(|it| it.reachability.condition.clone())),
+        ("affected-range", dependency.and_then(|it| it.affected_range.clone())),
+        ("issue", it.issue.as_ref().map(|issue| issue.id.clone())),
+    ];
+    properties.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

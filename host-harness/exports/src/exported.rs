@@ -122,7 +122,7 @@ impl Exported {
 
     /// By what exported findings are in order.
     pub fn key(&self) -> (&str, &str, &str, &str) {
-        (self.scope(), self.branch().unwrap_or_default(), &self.instance, &self.id)
+        (self.scope(), self.branch().unwrap_or_default(), &self.instance, &self.project)
     }
 
     /// The decision that counts: what was seen goes before it.

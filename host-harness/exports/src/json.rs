@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::text;
 
 /// Takes members without a value off objects, however deep: what is not known is
-/// not there.
+/// not there. In texts, U+FFFD stands for U+0000: databases that readers keep them in
+/// refuse that, and with it the whole file.
 pub fn pruned(value: Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -15,6 +16,7 @@ pub fn pruned(value: Value) -> Value {
             Value::Object(kept.map(|(key, value)| (key, pruned(value))).collect())
         }
         Value::Array(list) => Value::Array(list.into_iter().map(pruned).collect()),
+        Value::String(text) if text.contains('\0') => Value::String(text.replace('\0', "\u{fffd}")),
         other => other,
     }
 }
@@ -43,5 +45,18 @@ impl Elements {
         out.write_all(if self.begun { b",\n" } else { b"\n" })?;
         self.begun = true;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::pruned;
+
+    #[test]
+    fn what_is_not_known_is_not_there_and_no_text_holds_what_databases_refuse() {
+        let value = json!({ "a": null, "b": [{ "c": null, "d": "x\u{0}y" }], "e": "" });
+        assert_eq!(pruned(value), json!({ "b": [{ "d": "x\u{fffd}y" }], "e": "" }));
     }
 }

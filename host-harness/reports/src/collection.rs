@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
+use appsec_analysis::status::is_open;
 use appsec_model::{
     Diagnostic, DiagnosticLevel, Finding, Identity, Kind, KindCount, Lifecycle, Normalized, Package, PackageVersion,
     Rule, ScanState, Severity, Status, Transitivity, Triage, scan::branch_name,
@@ -297,8 +298,9 @@ impl<'a> Collection<'a> {
     }
 
     /// Leaves out findings of the same advisory and package, in the same
-    /// lockfile: tools tell of a package once for each way to it. The worst one
-    /// stays, wherever it stands in the report.
+    /// lockfile: tools tell of a package once for each way to it. An open one stays,
+    /// and of several the worst, wherever it stands in the report: what is suppressed
+    /// or fixed in one place is not in the other.
     fn leave_out_repeated(&mut self) {
         let drafts = std::mem::take(&mut self.drafts);
         let all: Vec<(Finding, DraftFinding)> = self.normalized.findings.drain(..).zip(drafts).collect();
@@ -306,7 +308,10 @@ impl<'a> Collection<'a> {
         for (at, (finding, draft)) in all.iter().enumerate() {
             let Some(dependency) = &finding.dependency else { continue };
             let version = dependency.package.version.as_deref().unwrap_or_default();
-            let rank = |at: usize| all.get(at).map(|(finding, draft)| (finding.severity, &draft.tie));
+            let rank = |at: usize| {
+                let (finding, draft) = all.get(at)?;
+                Some((is_open(finding.lifecycle.status.as_str()), finding.severity, &draft.tie))
+            };
             let best = kept.entry((&draft.group, version, finding.r#ref.as_deref())).or_insert(at);
             if rank(at) > rank(*best) {
                 *best = at;

@@ -9,7 +9,8 @@ use appsec_exports::{
 };
 use appsec_model::{Finding, Location, PackageVersion};
 use appsec_store::{
-    Baseline, Depth, ExportItem, ExportedFinding, Filter, FindingDetail, FindingId, PackageRow, QueryStore, StoreError,
+    Baseline, Depth, ExportItem, ExportScope, ExportedFinding, Filter, FindingDetail, FindingId, PackageRow,
+    QueryStore, StoreError,
 };
 use serde::Serialize;
 
@@ -183,13 +184,11 @@ impl<E: Into<ExportError>> From<E> for Stopped {
 fn each(
     store: &dyn QueryStore,
     filter: &Filter,
-    depth: Depth,
-    packages: bool,
-    base: Option<&Baseline>,
+    wanted: ExportScope<'_>,
     mut take: impl FnMut(ExportItem) -> Result<(), ExportError>,
 ) -> Result<(), Stopped> {
     let mut failed = None;
-    let walked = store.export(filter, depth, packages, base, &mut |item| {
+    let walked = store.export(filter, wanted, &mut |item| {
         failed = take(item).err();
         failed.is_none()
     });
@@ -213,7 +212,8 @@ fn ndjson(
     out: &mut impl Write,
 ) -> Result<Summary, Stopped> {
     let mut summary = Summary::default();
-    each(store, filter, Depth::Whole, false, None, |item| {
+    let wanted = ExportScope { depth: Depth::Whole, issues: false, packages: false, base: None };
+    each(store, filter, wanted, |item| {
         if let ExportItem::Finding(it) = item {
             let finding = redacted(*it).detail;
             match owner {
@@ -242,7 +242,8 @@ fn csv(
         None => CsvWriter::new(&columns, out)?,
         Some(owner) => CsvWriter::of_one(&columns, ("tenant", owner), begins, out)?,
     };
-    each(store, filter, Depth::Facts, false, None, |item| {
+    let wanted = ExportScope { depth: Depth::Facts, issues: false, packages: false, base: None };
+    each(store, filter, wanted, |item| {
         if let ExportItem::Finding(it) = item {
             let mut detail = redacted(*it).detail;
             if let Some(leading) = detail.occurrence_details.first() {
@@ -269,7 +270,8 @@ fn public(
     if format.takes_overview() {
         exporter.overview(overview::of(store, filter, options.moment).map_err(Stopped::Store)?);
     }
-    each(store, filter, Depth::Facts, format.takes_packages(), base, |item| match item {
+    let wanted = ExportScope { depth: Depth::Facts, issues: true, packages: format.takes_packages(), base };
+    each(store, filter, wanted, |item| match item {
         // A finding has an occurrence.
         ExportItem::Finding(it) => finding(*it, filter).map_or(Ok(()), |it| exporter.finding(it)),
         ExportItem::Package(it) => exporter.package(&package(*it)),

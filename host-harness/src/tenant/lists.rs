@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Tenant, unread::Unread};
 use crate::{
     error::Error,
-    query::{List, Open, Query, View, When},
+    query::{List, Open, Query, QueryError, View, When},
 };
 use appsec_grant::{InstanceName, UnknownName};
 
@@ -209,7 +209,11 @@ impl Tenant {
             List::Findings(view) if view != View::All => view.kinds().iter().map(|it| (*it).to_owned()).collect(),
             _ => query.texts("kind").iter().map(|kind| kind.to_lowercase()).collect(),
         };
-        self.why_unread(named.as_ref(), query.text("project"), scope(query), kinds).await
+        let unread = self.why_unread(named.as_ref(), query.text("project"), scope(query), kinds).await?;
+        if unread.is_none() && query.flag("kev") && !self.store.read(|store| store.knows_exploited()).await? {
+            return Ok(Some(Unread::NoKev));
+        }
+        Ok(unread)
     }
 
     /// Findings by kind, severity and status.
@@ -320,7 +324,15 @@ impl Tenant {
     /// What findings are held against, by its name: the number of a run, a moment,
     /// or else a branch.
     pub async fn base(&self, name: Option<&str>) -> Result<Option<Baseline>, Error> {
-        let base = name.map(|name| baseline(name, self.now()));
+        let now = self.now();
+        let base = name.map(|name| baseline(name, now));
+        // Held against a moment to come, nothing is new, whatever there is.
+        if let (Some(Baseline::Moment(at)), Some(value)) = (&base, name)
+            && *at > now
+        {
+            let (name, value) = ("new-since", value.to_owned());
+            return Err(QueryError::Value { name, value, expected: "a moment that has passed".to_owned() }.into());
+        }
         // A run that is not there would have seen everything.
         if let Some(Baseline::Run(id)) = base
             && self.store.read(move |store| store.run(id)).await?.is_none()

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use appsec_analysis::triage::{self, TriageDecision, TriageEntry};
+use appsec_grant::Class;
 use appsec_store::{DecidedFinding, DecidedOn, DecisionList, Filter, FindingId, FindingRow, StoreError};
 use serde::Serialize;
 
@@ -10,13 +11,13 @@ use super::{Tenant, lists::decided};
 use crate::{
     error::Error,
     query::{Ahead, Query},
-    triage_file::{TriageFile, to_toml},
+    triage_file::{TriageFile, TriageProblem, to_toml},
 };
 
 /// Findings that are shown of those that are decided on.
 const SAMPLE: u32 = 10;
 
-/// What decisions are made on: all of these.
+/// What decisions are made on: findings and issues, or what a query finds.
 #[derive(Clone, Debug, Default)]
 pub struct TriageTargets {
     /// Findings, by whatever they are known by.
@@ -176,6 +177,7 @@ impl Tenant {
             ended: Vec::new(),
         };
         let mut decided: BTreeMap<FindingId, TriageEntry> = BTreeMap::new();
+        let mut problems = Vec::new();
         for it in file.entries {
             let pairs = it.query.pairs().into_iter().map(|(name, value)| format!("{name}={value}"));
             let named = TriageEntryRef { entry: it.number, matches: pairs.collect::<Vec<_>>().join(" ") };
@@ -183,12 +185,23 @@ impl Tenant {
                 import.ended.push(named);
                 continue;
             }
-            let filter = self.whatever_status(&it.query).await?;
+            let filter = match self.whatever_status(&it.query).await {
+                Ok(filter) => filter,
+                // What it matches is not there, or cannot be.
+                Err(error) if matches!(error.code().class(), Class::Usage | Class::Refused) => {
+                    problems.push(TriageProblem { entry: Some(it.number), message: error.to_string() });
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let found = self.store.read(move |store| store.matching(&filter)).await?;
             if found.is_empty() {
                 import.unmatched.push(named);
             }
             decided.extend(found.into_iter().map(|finding| (finding, it.entry.clone())));
+        }
+        if !problems.is_empty() {
+            return Err(Error::TriageFile(problems));
         }
         import.findings = decided.len() as u64;
         let mut by_entry: BTreeMap<TriageEntry, Vec<DecidedOn>> = BTreeMap::new();
@@ -233,6 +246,10 @@ impl Tenant {
         let narrows = query.is_some_and(|query| query.narrows());
         if findings.is_empty() && issues.is_empty() && !narrows {
             return Err(Error::NoTriageTargets);
+        }
+        // One finding and a filter would be all that the filter finds.
+        if narrows && !(findings.is_empty() && issues.is_empty()) {
+            return Err(Error::MixedTriageTargets);
         }
         self.catch_up().await?;
         let filter = filter.filter(|_| narrows);

@@ -19,6 +19,8 @@ pub enum Unread {
     NotFetched(UnreadProjects),
     /// No run brought any of these kinds.
     Kinds(Vec<String>),
+    /// No catalogue of what is known to be exploited was imported.
+    NoKev,
 }
 
 /// Projects of which nothing is known.

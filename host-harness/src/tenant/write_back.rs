@@ -313,7 +313,13 @@ impl Plan {
         let mut plan = Self { settled: Vec::new(), batches: Vec::new() };
         let mut groups: BTreeMap<(String, Decision, Option<String>), Vec<PendingDecision>> = BTreeMap::new();
         for it in pending {
-            match settled_without(&it, taken, mode) {
+            let settled = settled_without(&it, taken, mode);
+            // Of what went there already, nothing but another decision since is news.
+            let is_news = settled.as_ref().is_some_and(|(state, _)| state.is_conflict());
+            if it.done.is_some_and(WriteBackState::is_well) && !is_news {
+                continue;
+            }
+            match settled {
                 Some((state, detail)) => plan.settled.push(Settled { pending: it, state, detail }),
                 None => {
                     groups.entry((it.kind.to_string(), it.decision, text(&it, taken))).or_default().push(it);

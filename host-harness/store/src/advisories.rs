@@ -45,6 +45,12 @@ impl FindingStore {
         Ok(known)
     }
 
+    /// Whether a catalogue says what is known to be exploited.
+    pub(crate) fn knows_exploited(&self) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM advisories WHERE json_type(document, '$.kev') IS NOT NULL)";
+        Ok(self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    }
+
     /// Forgets all ratings.
     pub(crate) fn clear_advisories(&mut self) -> Result<()> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

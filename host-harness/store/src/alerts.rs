@@ -95,7 +95,7 @@ pub struct AlertMatch {
     pub finding: FindingId,
 }
 
-/// What violates policies now: findings, and the findings of issues.
+/// What violates policies now, all or these: findings, and the findings of issues.
 const VIOLATIONS: &str = "SELECT policies.policy_id, findings.public_id FROM policy_results \
      JOIN policies ON policies.id = policy_results.policy JOIN findings ON findings.id = subject_id \
      WHERE over = 0 AND result = 0 AND policy_results.open = 1 AND findings.instance_id = ?1 \
@@ -104,8 +104,7 @@ const VIOLATIONS: &str = "SELECT policies.policy_id, findings.public_id FROM pol
      JOIN policies ON policies.id = policy_results.policy JOIN issues ON issues.id = subject_id \
      JOIN issue_members ON issue_row = issues.row JOIN findings ON findings.id = finding_id \
      WHERE over = 1 AND result = 0 AND policy_results.open = 1 AND findings.instance_id = ?1 \
-     AND findings.priority > 0 AND (?2 IS NULL OR policies.policy_id IN (SELECT value FROM json_each(?2))) \
-     EXCEPT SELECT policy, finding FROM alert_matches WHERE alert_id = ?3";
+     AND findings.priority > 0 AND (?2 IS NULL OR policies.policy_id IN (SELECT value FROM json_each(?2)))";
 
 impl FindingStore {
     /// Sets an alert of an instance. What violates its policies already is no news.
@@ -175,6 +174,18 @@ pub(crate) fn of_delivery(connection: &Connection, delivery: i64) -> Result<Opti
     Ok(Some((alert?, rows.collect::<rusqlite::Result<_>>()?)))
 }
 
+/// Takes out of a message that is yet to be sent what violates no policy any more:
+/// somebody may have decided on it, or mended it. Tells whether anything is left.
+pub(crate) fn is_still_news(connection: &Connection, instance_id: i64, delivery: i64) -> Result<bool> {
+    connection
+        .prepare_cached(&format!(
+            "DELETE FROM alert_matches WHERE delivery_id = ?3 AND (policy, finding) NOT IN ({VIOLATIONS})"
+        ))?
+        .execute(params![instance_id, None::<String>, delivery])?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM alert_matches WHERE delivery_id = ?1)";
+    Ok(connection.prepare_cached(sql)?.query_row([delivery], |row| row.get(0))?)
+}
+
 /// The number of an alert.
 pub(crate) fn number(connection: &Connection, instance_id: i64, format: AlertFormat) -> Result<Option<i64>> {
     let sql = "SELECT id FROM alerts WHERE instance_id = ?1 AND format = ?2";
@@ -208,7 +219,9 @@ fn matched(row: &Row<'_>) -> rusqlite::Result<AlertMatch> {
 }
 
 fn new_violations(connection: &Connection, instance_id: i64, id: i64, alert: &Alert) -> Result<Vec<AlertMatch>> {
-    let mut statement = connection.prepare_cached(VIOLATIONS)?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{VIOLATIONS} EXCEPT SELECT policy, finding FROM alert_matches WHERE alert_id = ?3"
+    ))?;
     let rows = statement.query_map(params![instance_id, listed(&alert.policies), id], matched)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

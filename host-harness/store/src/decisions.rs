@@ -159,13 +159,19 @@ impl FindingStore {
         self.rows(ids.collect::<rusqlite::Result<Vec<i64>>>()?, false)
     }
 
-    /// Of these, those on which something else is in force than this decision.
+    /// Of these, those on which something else is in force than this decision, and
+    /// those where it waits for a person to decide again. One on the issue is one on each
+    /// of its findings.
     pub(crate) fn undecided(&self, on: &[DecidedOn], entry: &TriageEntry) -> Result<Vec<DecidedOn>> {
+        let mut held = self.connection.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM decisions JOIN write_backs ON decision_id = decisions.id \
+             WHERE decisions.finding = ?1 AND ended_at IS NULL AND state = 'held')",
+        )?;
         let mut other = Vec::new();
         for it in on {
             let same = in_force(&self.connection, it.finding)?
-                .is_some_and(|known| known.entry == *entry && known.issue == it.issue);
-            if !same {
+                .is_some_and(|known| known.entry == *entry && (it.issue.is_none() || known.issue == it.issue));
+            if !same || held.query_row([it.finding.0], |row| row.get(0))? {
                 other.push(*it);
             }
         }

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     filter::{Filter, listed},
     findings::{Depth, Details, FindingDetail},
-    ids::{FindingId, IssueId},
+    ids::IssueId,
     packages::{PackageRow, package},
     view::of_rows,
 };
@@ -41,37 +41,77 @@ pub struct ExportedFinding {
     pub is_new: Option<bool>,
 }
 
+/// What of findings is looked up for an export.
+#[derive(Clone, Copy, Debug)]
+pub struct ExportScope<'a> {
+    /// How much of each.
+    pub depth: Depth,
+    /// The issue that each is of.
+    pub issues: bool,
+    /// The packages of the projects too.
+    pub packages: bool,
+    /// What findings are held against.
+    pub base: Option<&'a Baseline>,
+}
+
 /// Whose name groups findings: the repository's, else the project's.
 const SCOPE: &str = "coalesce(full_name, projects.name)";
 
+/// Findings of one project on one branch.
+struct Group {
+    project: Project,
+    branch: String,
+    /// Ids of the findings' rows. Numbers alone are held: half a million of them
+    /// are a few megabytes.
+    rows: Vec<i64>,
+}
+
+impl Group {
+    fn key(&self) -> (&str, &str, &str, &str, i64) {
+        let Project { id, scope, instance, name, .. } = &self.project;
+        (scope, &self.branch, instance, name, *id)
+    }
+}
+
+/// What findings of a project have in common.
+#[derive(Clone)]
+struct Project {
+    id: i64,
+    scope: String,
+    instance: String,
+    name: String,
+    connector_id: String,
+    is_report_source: bool,
+}
+
 impl FindingStore {
     /// Hands out the findings of a filter in the order of repository, branch,
-    /// instance and id, whatever its order and page; then, if they are wanted, the
-    /// packages of these projects in the order of repository, ecosystem, name and
-    /// version. Ends where `take` says no. `base` is what findings are held against.
+    /// instance, project and when they were first stored, whatever its order and
+    /// page; then, if they are wanted, the packages of these projects in the order of
+    /// repository, ecosystem, name and version. Ends where `take` says no.
     pub(crate) fn export(
         &self,
         filter: &Filter,
-        depth: Depth,
-        packages: bool,
-        base: Option<&Baseline>,
+        wanted: ExportScope<'_>,
         take: &mut dyn FnMut(ExportItem) -> bool,
     ) -> Result<()> {
+        let ExportScope { depth, issues, packages, base } = wanted;
         // A reader's snapshot: what is committed meanwhile is not seen.
         let snapshot = self.connection.unchecked_transaction()?;
-        let mut details = Details::new(self, depth)?;
-        let mut tools: HashMap<i64, (String, bool)> = HashMap::new();
-        for (id, instance) in self.exported_keys(filter)? {
-            let Some((detail, row)) = details.of(FindingId(id))? else { continue };
-            let (connector_id, is_report_source) = match tools.get(&instance) {
-                Some(known) => known.clone(),
-                None => tools.entry(instance).or_insert(self.exported_tool(instance)?).clone(),
-            };
-            let issue = self.exported_issue(row)?;
-            let is_new = base.map(|base| self.is_new(id, base)).transpose()?;
-            let found = ExportedFinding { detail, issue, connector_id, is_report_source, is_new };
-            if !take(ExportItem::Finding(Box::new(found))) {
-                return Ok(());
+        let mut details = Details::of_many(self, depth)?;
+        for Group { project, rows, .. } in self.exported_groups(filter)? {
+            for row in rows {
+                let Some(detail) = details.of(row)? else { continue };
+                let found = ExportedFinding {
+                    issue: if issues { self.exported_issue(row)? } else { None },
+                    connector_id: project.connector_id.clone(),
+                    is_report_source: project.is_report_source,
+                    is_new: base.map(|base| self.is_new(row, base)).transpose()?,
+                    detail,
+                };
+                if !take(ExportItem::Finding(Box::new(found))) {
+                    return Ok(());
+                }
             }
         }
         if packages {
@@ -81,9 +121,9 @@ impl FindingStore {
         Ok(())
     }
 
-    /// Ids of findings and the rows of their instances. Numbers alone are held: half
-    /// a million of them are a few megabytes.
-    fn exported_keys(&self, filter: &Filter) -> Result<Vec<(i64, i64)>> {
+    /// The rows of a filter's findings in the order in which they are handed out.
+    /// Within a group it is that of the tables: whatever lies together is read once.
+    fn exported_groups(&self, filter: &Filter) -> Result<Vec<Group>> {
         let resolved = self.resolved(filter)?;
         let from = of_rows(&resolved, filter);
         let leading = "(SELECT ref FROM records WHERE records.id = occurrence_id)";
@@ -97,32 +137,53 @@ impl FindingStore {
             ),
             None => leading.to_owned(),
         };
-        let sql = format!(
-            "SELECT public_id, findings.instance_id {from} ORDER BY \
-             (SELECT {SCOPE} FROM projects LEFT JOIN repositories ON repositories.id = repository_id \
-             WHERE projects.id = findings.project_id), coalesce({branch}, ''), \
-             (SELECT name FROM instances WHERE instances.id = findings.instance_id), public_id"
-        );
-        let mut parameters: Vec<&dyn ToSql> = resolved.covered.parameters().chain(resolved.rest.parameters()).collect();
-        parameters.extend(branches.iter().map(|it| it as &dyn ToSql));
+        // The branch's parameter is in front of those of the rows.
+        let sql = format!("SELECT coalesce({branch}, ''), project_id, id {from} ORDER BY id");
+        let mut parameters: Vec<&dyn ToSql> = branches.iter().map(|it| it as &dyn ToSql).collect();
+        parameters.extend(resolved.covered.parameters().chain(resolved.rest.parameters()));
         let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map(parameters.as_slice(), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let mut rows = statement.query(parameters.as_slice())?;
+        let mut groups: HashMap<i64, HashMap<String, Vec<i64>>> = HashMap::new();
+        while let Some(row) = rows.next()? {
+            let branch = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            let of_project = groups.entry(row.get(1)?).or_default();
+            match of_project.get_mut(branch) {
+                Some(known) => known.push(row.get(2)?),
+                None => _ = of_project.insert(branch.to_owned(), vec![row.get(2)?]),
+            }
+        }
+        let mut ordered = Vec::new();
+        for (project, branches) in groups {
+            let project = self.exported_project(project)?;
+            ordered.extend(branches.into_iter().map(|(branch, rows)| Group { project: project.clone(), branch, rows }));
+        }
+        ordered.sort_by(|one, other| one.key().cmp(&other.key()));
+        Ok(ordered)
     }
 
-    fn is_new(&self, public_id: i64, base: &Baseline) -> Result<bool> {
+    fn exported_project(&self, id: i64) -> Result<Project> {
+        let sql = format!(
+            "SELECT {SCOPE}, instances.name, projects.name, connector_id, connector_source ->> 'from' = 'reports' \
+             FROM projects JOIN instances ON instances.id = projects.instance_id \
+             LEFT JOIN repositories ON repositories.id = repository_id WHERE projects.id = ?1"
+        );
+        Ok(self.connection.prepare_cached(&sql)?.query_row([id], |row| {
+            Ok(Project {
+                id,
+                scope: row.get(0)?,
+                instance: row.get(1)?,
+                name: row.get(2)?,
+                connector_id: row.get(3)?,
+                is_report_source: row.get::<_, Option<bool>>(4)?.unwrap_or(false),
+            })
+        })?)
+    }
+
+    fn is_new(&self, row: i64, base: &Baseline) -> Result<bool> {
         let (is_new, parameter) = base.condition();
-        let sql = format!("SELECT EXISTS (SELECT 1 FROM findings WHERE {is_new} AND public_id = ?)");
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM findings WHERE {is_new} AND id = ?)");
         let mut statement = self.connection.prepare_cached(&sql)?;
-        Ok(statement.query_row(rusqlite::params![parameter, public_id], |row| row.get(0))?)
-    }
-
-    fn exported_tool(&self, instance_id: i64) -> Result<(String, bool)> {
-        let sql = "SELECT connector_id, connector_source ->> 'from' = 'reports' FROM instances WHERE id = ?1";
-        Ok(self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([instance_id], |row| Ok((row.get(0)?, row.get::<_, Option<bool>>(1)?.unwrap_or(false))))?)
+        Ok(statement.query_row(rusqlite::params![parameter, row], |row| row.get(0))?)
     }
 
     fn exported_issue(&self, row: i64) -> Result<Option<(IssueId, bool)>> {

@@ -3,7 +3,7 @@
 use crate::{
     assess::assess,
     columns::{InOrder, document, json},
-    compress::{CONTENT_COLUMNS, Content},
+    compress::CONTENT_COLUMNS,
     database::FindingStore,
     decided::{DECIDED, DECIDED_COLUMNS, DecisionRow, decision_row},
     error::{Result, StoreError},
@@ -18,7 +18,7 @@ use crate::{
 };
 use appsec_analysis::{Advisory, Edition, Priority, fix};
 use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Fix, Rule, Severity, Timestamp};
-use rusqlite::{CachedStatement, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, OptionalExtension, Row, Rows, params};
 use serde::Serialize;
 use std::sync::{Arc, LazyLock};
 
@@ -192,7 +192,7 @@ pub struct OccurrenceDetail {
 /// In the order of [`finding_row`].
 pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "findings.id, findings.instance_id, occurrence_id, findings.public_id, instances.name, \
+        "findings.id, findings.instance_id, findings.project_id, occurrence_id, findings.public_id, instances.name, \
      projects.name, full_name, environment, findings.kind, severity, findings.status, security, title, rule_id, path, \
      start_line, CASE WHEN packages.id IS NULL THEN NULL ELSE trim(packages.name || ' ' || packages.version) END, \
      reachability, advisories, priority, cvss, epss, kev, findings.first_seen_at, findings.ingested_at, closed_at, \
@@ -207,17 +207,23 @@ pub(super) static FINDING_COLUMNS: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Rows that a finding is made of.
-pub(super) struct Rows {
+pub(super) struct RowIds {
     pub finding: i64,
     pub instance: i64,
+    pub project: i64,
     /// Of the record that leads.
     pub leading: i64,
 }
 
 /// A finding in a list; its weaknesses stand in its rule, and come from there.
-pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<(FindingRow, Rows)> {
+pub(super) fn finding_row(row: &Row<'_>) -> rusqlite::Result<(FindingRow, RowIds)> {
     let mut columns = InOrder::from(row);
-    let rows = Rows { finding: columns.take()?, instance: columns.take()?, leading: columns.take()? };
+    let rows = RowIds {
+        finding: columns.take()?,
+        instance: columns.take()?,
+        project: columns.take()?,
+        leading: columns.take()?,
+    };
     let moment = Timestamp::from_micros;
     let found = FindingRow {
         id: FindingId(columns.take()?),
@@ -276,81 +282,151 @@ pub(super) struct Details<'s> {
     runs: LastRuns,
     shared: Shared,
     finding: CachedStatement<'s>,
-    records: CachedStatement<'s>,
-    /// Whether a policy says something of it.
-    judged: CachedStatement<'s>,
+    leading: CachedStatement<'s>,
+    others: CachedStatement<'s>,
+    judged: Marked,
+    decided: Marked,
+    changed: Marked,
+    remarked: Marked,
+}
+
+/// Of what something further is kept, by id and in order. Most findings have no policy
+/// against them, no decision, no history and no remark: whoever looks many of them up
+/// does not ask for each.
+#[derive(Default)]
+struct Marked(Option<Vec<i64>>);
+
+impl Marked {
+    fn all(store: &FindingStore, sql: &str) -> Result<Self> {
+        let mut statement = store.connection.prepare(sql)?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(Self(Some(ids.collect::<rusqlite::Result<_>>()?)))
+    }
+
+    /// Whether it is worth asking.
+    fn has(&self, id: i64) -> bool {
+        self.0.as_ref().is_none_or(|ids| ids.binary_search(&id).is_ok())
+    }
 }
 
 impl<'s> Details<'s> {
     /// As deep as it is wanted.
     pub fn new(store: &'s FindingStore, depth: Depth) -> Result<Self> {
-        let connection = &store.connection;
+        let prepared = |sql: &str| store.connection.prepare_cached(sql);
         Ok(Self {
             store,
             depth,
             runs: store.last_runs()?,
             shared: Shared::default(),
-            finding: connection
-                .prepare_cached(&format!("SELECT {} WHERE findings.public_id = ?1", *FINDING_COLUMNS))?,
-            records: connection.prepare_cached(&format!(
-                "SELECT {CONTENT_COLUMNS}, records.id, records.vanished_at, origin FROM records \
-                 JOIN findings ON findings.project_id = records.project_id AND findings.id = finding_id \
-                 WHERE findings.id = ?1 ORDER BY records.id <> ?2, records.id"
+            finding: prepared(&format!("SELECT {} WHERE findings.id = ?1", *FINDING_COLUMNS))?,
+            leading: prepared(&format!("SELECT {} FROM records WHERE id = ?1", *OCCURRENCE_COLUMNS))?,
+            others: prepared(&format!(
+                "SELECT {} FROM records \
+                 WHERE project_id = ?1 AND finding_id = ?2 AND id <> ?3 ORDER BY id",
+                *OCCURRENCE_COLUMNS
             ))?,
-            judged: connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM policy_results WHERE over = 0 AND subject_id = ?1)")?,
+            judged: Marked::default(),
+            decided: Marked::default(),
+            changed: Marked::default(),
+            remarked: Marked::default(),
         })
     }
 
-    /// A finding, and its row.
-    pub fn of(&mut self, id: FindingId) -> Result<Option<(FindingDetail, i64)>> {
+    /// The same for many findings.
+    pub fn of_many(store: &'s FindingStore, depth: Depth) -> Result<Self> {
+        let details = Self::new(store, depth)?;
+        if depth == Depth::Facts {
+            return Ok(details);
+        }
+        let all = |sql| Marked::all(store, sql);
+        Ok(Self {
+            judged: all("SELECT DISTINCT subject_id FROM policy_results WHERE over = 0 ORDER BY subject_id")?,
+            decided: all("SELECT DISTINCT finding FROM decisions ORDER BY finding")?,
+            changed: all("SELECT DISTINCT finding_id FROM changes ORDER BY finding_id")?,
+            remarked: all("SELECT DISTINCT record_id FROM diagnostics WHERE record_id IS NOT NULL ORDER BY record_id")?,
+            ..details
+        })
+    }
+
+    /// A finding by its row.
+    pub fn of(&mut self, row: i64) -> Result<Option<FindingDetail>> {
         let Self { store, depth, .. } = *self;
         let is_whole = depth != Depth::Facts;
-        let Some((mut row, rows)) = self.finding.query_row([id.0], finding_row).optional()? else { return Ok(None) };
+        let Some((mut row, rows)) = self.finding.query_row([row], finding_row).optional()? else { return Ok(None) };
         let rule = self.shared.rule(&store.connection, rows.instance, row.rule_id.as_deref())?;
         row.is_about(rule.as_deref());
         row.is_seen_by(&self.runs);
-        let mut records = self.records.query([rows.finding, rows.leading])?;
-        let mut occurrence_details: Vec<OccurrenceDetail> = Vec::new();
-        while let Some(record) = records.next()? {
-            let mut columns = InOrder::from(record);
-            let content = store.decoder.content_of(&store.connection, &mut columns)?;
-            let record_id = columns.take()?;
-            occurrence_details.push(OccurrenceDetail {
-                vanished_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
-                origin: columns.take()?,
-                finding: content.finding()?,
-                diagnostics: if is_whole { store.diagnostics_of(record_id)? } else { Vec::new() },
-                raw: if depth == Depth::Raw { Some(parsed("raw record", Content::body(&content))?) } else { None },
-            });
+        let remarked = &self.remarked;
+        let occurrence = |record: &Row<'_>| store.occurrence(record, depth, remarked);
+        let mut occurrence_details = all(self.leading.query([rows.leading])?, occurrence)?;
+        if row.occurrences > 1 {
+            let others = self.others.query([rows.project, rows.finding, rows.leading])?;
+            occurrence_details.extend(all(others, occurrence)?);
         }
         let Some(leading) = occurrence_details.first() else { return Ok(None) };
         let scan = leading.finding.first_seen_scan.as_deref();
         let assessed = assess(&store.connection, &leading.finding, &row.status, rule.as_deref())?;
         let cwes = rule.as_ref().map(|rule| rule.cwes.as_slice()).unwrap_or_default();
-        let of_it = PolicyFilter { finding: Some(id), ..PolicyFilter::default() };
-        let is_judged = is_whole && self.judged.query_row([rows.finding], |row| row.get(0))?;
+        let of_it = PolicyFilter { finding: Some(row.id), ..PolicyFilter::default() };
+        let is_told = |marked: &Marked, id: i64| is_whole && marked.has(id);
         let ranked = |edition: Edition| Some(Top25Rank { edition, rank: edition.best_rank(cwes)? });
-        let found = FindingDetail {
-            row,
+        Ok(Some(FindingDetail {
             assessment: assessed.priority,
             ratings: assessed.ratings,
             cwe_top25: Edition::ALL.into_iter().filter_map(ranked).collect(),
             attribution: scan.map(|scan| store.attribution(rows.instance, scan)).transpose()?.flatten(),
             rule: rule.map(Arc::unwrap_or_clone),
             occurrence_details,
-            policy_results: if is_judged { store.policy_results(&of_it, u32::MAX)?.0 } else { Vec::new() },
-            decisions: if is_whole { store.decisions_of(id)? } else { Vec::new() },
-            history: if is_whole { store.history(rows.finding)? } else { Vec::new() },
-        };
-        Ok(Some((found, rows.finding)))
+            policy_results: match is_told(&self.judged, rows.finding) {
+                true => store.policy_results(&of_it, u32::MAX)?.0,
+                false => Vec::new(),
+            },
+            decisions: match is_told(&self.decided, row.id.0) {
+                true => store.decisions_of(row.id)?,
+                false => Vec::new(),
+            },
+            history: match is_told(&self.changed, rows.finding) {
+                true => store.history(rows.finding)?,
+                false => Vec::new(),
+            },
+            row,
+        }))
     }
+}
+
+/// In the order of [`FindingStore::occurrence`].
+static OCCURRENCE_COLUMNS: LazyLock<String> = LazyLock::new(|| format!("{CONTENT_COLUMNS}, id, vanished_at, origin"));
+
+/// All rows that a statement has left.
+fn all<T>(mut rows: Rows<'_>, of_row: impl Fn(&Row<'_>) -> Result<T>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    while let Some(row) = rows.next()? {
+        all.push(of_row(row)?);
+    }
+    Ok(all)
 }
 
 impl FindingStore {
     /// A finding with all that is known of it; its raw records too, if asked.
     pub(crate) fn finding(&self, id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>> {
-        Ok(Details::new(self, if with_raw { Depth::Raw } else { Depth::Whole })?.of(id)?.map(|(found, _)| found))
+        let sql = "SELECT id FROM findings WHERE public_id = ?1";
+        let row: Option<i64> = self.connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0)).optional()?;
+        let depth = if with_raw { Depth::Raw } else { Depth::Whole };
+        Ok(row.map(|row| Details::new(self, depth)?.of(row)).transpose()?.flatten())
+    }
+
+    fn occurrence(&self, record: &Row<'_>, depth: Depth, remarked: &Marked) -> Result<OccurrenceDetail> {
+        let mut columns = InOrder::from(record);
+        let content = self.decoder.content_of(&self.connection, &mut columns)?;
+        let record_id = columns.take()?;
+        let is_remarked = depth != Depth::Facts && remarked.has(record_id);
+        Ok(OccurrenceDetail {
+            vanished_at: columns.take::<Option<i64>>()?.map(Timestamp::from_micros),
+            origin: columns.take()?,
+            finding: content.finding()?,
+            diagnostics: if is_remarked { self.diagnostics_of(record_id)? } else { Vec::new() },
+            raw: if depth == Depth::Raw { Some(parsed("raw record", content.body())?) } else { None },
+        })
     }
 
     fn diagnostics_of(&self, record_id: i64) -> Result<Vec<Diagnostic>> {

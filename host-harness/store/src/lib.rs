@@ -88,7 +88,7 @@ pub use self::{
     error::{Cause, Result, StoreError},
     events::{EventRow, EventState, Noted},
     evidence::{Outcome, ProjectCounts},
-    export::{ExportItem, ExportedFinding},
+    export::{ExportItem, ExportScope, ExportedFinding},
     filter::{DecisionFilter, Filter, Period, ProjectFilter},
     findings::{Depth, FindingDetail, FindingRow, OccurrenceDetail, RowFacts},
     handles::IngestHandle,

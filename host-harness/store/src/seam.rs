@@ -17,16 +17,15 @@ use appsec_policy::{Policies, Policy};
 
 use crate::{
     alerts::{Alert, AlertFormat},
-    baseline::Baseline,
     coverage::{Coverage, CoverageOptions},
     database::FindingStore,
     decisions::{DecidedFinding, DecidedOn, DecisionList},
     deletion::{DeletionPlan, DeletionProof, PendingDeletion},
     error::{Cause, Result},
     events::{EventRow, EventState, Noted, Waiting},
-    export::ExportItem,
+    export::{ExportItem, ExportScope},
     filter::{Filter, ProjectFilter},
-    findings::{Depth, FindingDetail, FindingRow},
+    findings::{FindingDetail, FindingRow},
     ids::{FindingId, IssueId},
     imports::ImportSource,
     instances::{Accepted, ConnectorSource, Instance, InstanceStatus, NewInstance, Paused},
@@ -186,14 +185,13 @@ seam! {
             fn verdicts_in_use() -> Result<Vec<String>>;
             fn transitivities_in_use() -> Result<Vec<String>>;
             fn project_ids(name: Option<&String>, scope: &ProjectFilter) -> Result<HashSet<i64>>;
+            fn knows_exploited() -> Result<bool>;
             fn finding_named(name: &str) -> Result<FindingId>;
             fn issue_named(name: &str) -> Result<IssueId>;
             fn finding(id: FindingId, with_raw: bool) -> Result<Option<FindingDetail>>;
             fn export(
                 filter: &Filter,
-                depth: Depth,
-                packages: bool,
-                base: Option<&Baseline>,
+                wanted: ExportScope<'_>,
                 take: &mut dyn FnMut(ExportItem) -> bool,
             ) -> Result<()>;
             fn diagnostics(run_id: i64, level: Option<DiagnosticLevel>, limit: u32) -> Result<Vec<Diagnostic>>;

@@ -218,15 +218,24 @@ impl FindingStore {
              WHERE {condition} AND deliveries.state = 'pending' AND NOT instances.unaccepted \
              ORDER BY next_at, deliveries.id LIMIT 1"
         );
-        let found = transaction
-            .prepare_cached(&sql)?
-            .query_row([parameter], |row| Ok((row.get("instance_id")?, delivery(row))))
-            .optional()?;
-        let Some((instance_id, delivery)) = found else {
-            transaction.commit()?;
-            return Ok(None);
+        let (instance_id, mut delivery) = loop {
+            let found = transaction
+                .prepare_cached(&sql)?
+                .query_row([parameter], |row| Ok((row.get("instance_id")?, delivery(row))))
+                .optional()?;
+            let Some((instance_id, delivery)) = found else {
+                transaction.commit()?;
+                return Ok(None);
+            };
+            let delivery = delivery?;
+            // Not where somebody asks for this one.
+            let is_first = matches!(due, DueDelivery::By(_)) && delivery.tries == 0;
+            let is_alert = delivery.alert.is_some() && delivery.run.is_some();
+            if !is_first || !is_alert || alerts::is_still_news(&transaction, instance_id, delivery.id)? {
+                break (instance_id, delivery);
+            }
+            transaction.execute("DELETE FROM deliveries WHERE id = ?1", [delivery.id])?;
         };
-        let mut delivery = delivery?;
         delivery.tries += 1;
         transaction.execute(
             "UPDATE deliveries SET tries = ?2, tried_at = ?3, next_at = ?4 WHERE id = ?1",

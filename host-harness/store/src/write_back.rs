@@ -43,6 +43,11 @@ impl WriteBackState {
     pub const fn is_well(self) -> bool {
         matches!(self, Self::Written | Self::AlreadyThere)
     }
+
+    /// Whether somebody has decided otherwise at the vendor since.
+    pub const fn is_conflict(self) -> bool {
+        matches!(self, Self::Overruled | Self::Held)
+    }
 }
 
 /// A decision that is still to go back.
@@ -69,6 +74,8 @@ pub struct PendingDecision {
     pub at_vendor: Triage,
     /// What was last written on it at the vendor from here, and when that was noted.
     pub ours: Option<(Decision, Timestamp)>,
+    /// What became of it when it was last handed on.
+    pub done: Option<WriteBackState>,
 }
 
 /// What became of a decision.
@@ -101,17 +108,18 @@ pub struct WriteBackRow {
     pub at: Timestamp,
 }
 
-/// Decisions in force that nobody has handed on, and those that were handed on and
-/// ended with nothing in their place. What the vendor refused since, or had already,
-/// has changed nothing there.
+/// Decisions in force but those that the vendor refused: of what was handed on, somebody
+/// may have decided otherwise there since. And those that were handed on and ended with
+/// nothing in their place. What the vendor refused since, or had already, has changed
+/// nothing there.
 const PENDING: &str = "SELECT decided.id AS decision_id, findings.id AS row, findings.public_id, findings.project_id, \
-     findings.kind, decided.decision, decided.reason, decided.comment, decided.decided_at AS since \
-     FROM decisions AS decided JOIN findings ON findings.public_id = decided.finding \
-     WHERE decided.instance_id = ?1 AND decided.ended_at IS NULL \
-     AND NOT EXISTS (SELECT 1 FROM write_backs WHERE decision_id = decided.id) \
+     findings.kind, decided.decision, decided.reason, decided.comment, decided.decided_at AS since, \
+     done.state AS done FROM decisions AS decided JOIN findings ON findings.public_id = decided.finding \
+     LEFT JOIN write_backs AS done ON done.decision_id = decided.id \
+     WHERE decided.instance_id = ?1 AND decided.ended_at IS NULL AND done.state IS NOT 'refused' \
      UNION ALL \
      SELECT decided.id, findings.id, findings.public_id, findings.project_id, findings.kind, 'reopened', NULL, NULL, \
-     (SELECT max(ended_at) FROM decisions AS ended WHERE ended.finding = decided.finding) \
+     (SELECT max(ended_at) FROM decisions AS ended WHERE ended.finding = decided.finding), NULL \
      FROM write_backs AS done JOIN decisions AS decided ON decided.id = done.decision_id \
      JOIN findings ON findings.public_id = decided.finding \
      WHERE done.instance_id = ?1 AND done.state = 'written' AND done.decision <> 'reopened' \
@@ -170,8 +178,9 @@ impl FindingStore {
         Ok(())
     }
 
-    /// Decisions of an instance that are still to go back, by finding. What the
-    /// API does not have is not among them.
+    /// Decisions of an instance that are still to go back, and those that went and
+    /// may meet another one there, by finding. What the API does not have is not among
+    /// them.
     pub(crate) fn pending_decisions(&self, instance_id: i64) -> Result<Vec<PendingDecision>> {
         let mut statement = self.connection.prepare_cached(PENDING)?;
         let mut rows = statement.query([instance_id])?;
@@ -199,6 +208,7 @@ impl FindingStore {
             on_other_branches,
             at_vendor: triage,
             ours: self.last_written(public_id)?,
+            done: row.get::<_, Option<String>>("done")?.as_deref().and_then(WriteBackState::named),
         }))
     }
 
@@ -314,6 +324,7 @@ mod tests {
         decide(TriageDecision::AcceptedRisk, 6);
         assert_eq!(pending()[0].ours, None);
         note(WriteBackState::Written, 7);
+        assert_eq!(pending()[0].done, Some(WriteBackState::Written));
         decide(TriageDecision::Duplicate, 8);
         note(WriteBackState::Refused, 9);
         assert!(pending().is_empty());
@@ -329,6 +340,14 @@ mod tests {
         );
         note(WriteBackState::Refused, 12);
         assert!(pending().is_empty(), "it is not asked for again and again");
+        // The same decision once more is one, where the first waits for a person.
+        let entry = TriageEntry::new(TriageDecision::AcceptedRisk);
+        let on = [DecidedOn { finding: finding(), issue: None }];
+        let undecided = || context.store.with(|store| store.undecided(&on, &entry)).unwrap().len();
+        decide(TriageDecision::AcceptedRisk, 13);
+        assert_eq!(undecided(), 0);
+        note(WriteBackState::Held, 14);
+        assert_eq!((undecided(), pending()[0].done), (1, Some(WriteBackState::Held)));
     }
 
     #[test]
@@ -354,7 +373,7 @@ mod tests {
             }
             decide(TriageDecision::Duplicate, 8);
             note(WriteBackState::AlreadyThere, 9);
-            assert!(pending().is_empty());
+            assert_eq!(pending()[0].done, Some(WriteBackState::AlreadyThere));
             let decided = context.store.with(|store| store.decided(&[finding])).unwrap();
             context.store.with(|store| store.clear_decisions(&[decided[0].1], "ada", at(10))).unwrap();
             let reopened: Vec<_> = pending().iter().map(|it| it.decision).collect();

@@ -64,6 +64,9 @@ impl Advisories {
         let mut problems = Problems::of(source);
         match serde_json::from_slice::<Catalogue>(bytes) {
             Ok(catalogue) => {
+                if catalogue.vulnerabilities.is_empty() {
+                    problems.add(None, "the KEV catalogue lists nothing; the one before stays".to_owned());
+                }
                 let shared: Arc<str> = format!("{source}, version {}", quoted(&catalogue.catalog_version)).into();
                 for entry in &catalogue.vulnerabilities {
                     // One without a usable entry is no catalogue, and must not take back

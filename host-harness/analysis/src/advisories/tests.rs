@@ -487,15 +487,15 @@ fn a_catalogue_of_exploited_vulnerabilities_stands_beside_other_sources() {
     assert_eq!(kev.source.as_ref(), r#"kev.json, version "2026.11.20""#);
     assert_eq!(advisories.get("CVE-2020-1").unwrap().kev.as_ref().unwrap().due, None);
     // What is none takes nothing back.
-    for (json, problem) in [
-        (r#"{"catalogVersion": "1", "vulnerabilities": []}"#, false),
-        (r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": 7}]}"#, true),
-        (r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": "CVE-1-1", "dateAdded": "soon"}]}"#, true),
-        (r#"{"catalogVersion": "1", "vulnera"#, true),
+    for json in [
+        r#"{"catalogVersion": "1", "vulnerabilities": []}"#,
+        r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": 7}]}"#,
+        r#"{"catalogVersion": "1", "vulnerabilities": [{"cveID": "CVE-1-1", "dateAdded": "soon"}]}"#,
+        r#"{"catalogVersion": "1", "vulnera"#,
     ] {
         let (advisories, problems) = read(json);
         assert!(!advisories.has_kev() && advisories.is_empty(), "{json}");
-        assert_eq!(!problems.is_empty(), problem, "{json}");
+        assert!(!problems.is_empty(), "{json}");
     }
 }
 

@@ -34,22 +34,34 @@ impl CursorFile {
         let since = match read_bounded(path, MOST_BYTES) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-                let since = text.parse().map_err(|_| {
+                let since: Timestamp = text.parse().map_err(|_| {
                     let message = format!("{} is not a cursor file: it holds no timestamp alone", path.display());
                     Failure::new(USAGE, message, Some("remove it to export everything once more"))
                 })?;
+                if since > now {
+                    let message = format!("{} says {since}, which is still to come", path.display());
+                    let hint = "remove it to export everything once more, or set this machine's clock";
+                    return Err(Failure::new(USAGE, message, Some(hint)));
+                }
                 Some(since)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(Error::Folder(path.to_owned(), error).into()),
         };
+        // Before the work, and not after it.
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        if let Some(missing) = folder.filter(|it| !it.is_dir()) {
+            let message = format!("the folder {} of the cursor file is not there", missing.display());
+            return Err(Failure::new(USAGE, message, Some("create it, or name another file")));
+        }
         let next = Timestamp::from_micros(now.as_micros().saturating_sub(OVERLAP));
         Ok(Self { path: path.to_owned(), since, next: since.map_or(next, |since| next.max(since)) })
     }
 
     /// Notes that everything up to then was handed over, in one piece.
     pub fn write(self) -> Result<(), Failure> {
-        let failed = |error: io::Error| Failure::from(Error::Folder(self.path.clone(), error));
+        let hint = "check that its folder is there and that you may write to it";
+        let failed = |error: io::Error| Failure::from(Error::Folder(self.path.clone(), error)).with_hint(hint);
         let mut part = Part::beside(&self.path, ".harness-cursor-").map_err(failed)?;
         writeln!(part.inner, "{}", self.next).and_then(|()| part.put(&self.path)).map_err(failed)
     }

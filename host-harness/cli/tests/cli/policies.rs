@@ -187,7 +187,8 @@ fn a_gate_with_a_base_fails_only_on_what_is_new() {
     }
     assert_eq!(violated(&["--branch", "refs/heads/main"]), all);
     assert_eq!(violated(&["--new-since", "1d"]), all);
-    assert_eq!(violated(&["--new-since", "2100-01-01"]), 0);
+    let ahead = context.run(&["policy", "check", "--new-since", "2100-01-01"]);
+    assert!(ahead.code == 2 && ahead.stderr.contains("a moment that has passed"), "{}", ahead.stderr);
     let missing = context.run(&["policy", "check", "--new-since", "99999"]);
     assert_eq!(missing.code, 1, "a run that is not there is no base: {}{}", missing.stdout, missing.stderr);
     assert_eq!(violated(&["--new-since", "no-such-branch"]), all, "what nobody knows has nothing");

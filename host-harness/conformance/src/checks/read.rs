@@ -1,30 +1,22 @@
-//! C1 to C12 and D10: projects, pages, cursors.
+//! C1 to C13 and D10: projects, pages, cursors.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use appsec_model::{
-    Access, ErrorCode, FetchRequest, Kind, Manifest, NextPage, Pending, Project, ProjectScope, RawPage, RawRecord,
-    Scope, Timestamp,
+    Access, ErrorCode, FetchRequest, Kind, Manifest, NextPage, Project, ProjectScope, RawRecord, Scope, Timestamp,
 };
 use appsec_sandbox::CallFailure;
 use serde_json::Value;
 
-use super::{Book, Ready, Trial, failed_with, short, shown, told};
+use super::{
+    Book, Ready, Trial, failed_with, pages, short, shown, told,
+    walk::{Asked, MOST_PAGES, Walk, fault_of, walk},
+};
 use crate::{
     fault::Fault,
     lab::Lab,
     subject::{Called, Subject},
 };
-
-/// Most pages of one read: a read that goes on after them is taken to be one
-/// that never ends.
-const MOST_PAGES: usize = 1_000;
-
-/// Longest wait for what a vendor prepares.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Most records that are kept to try `normalize` with, of a kind.
 const KEPT_RECORDS: usize = 40;
@@ -47,19 +39,6 @@ const CURSOR_BYTES: usize = 4 << 10;
 pub struct Read {
     /// Some records of each kind that has any.
     pub records: BTreeMap<String, Vec<RawRecord>>,
-}
-
-/// A page, and what was asked for it.
-struct Asked {
-    request: FetchRequest,
-    page: RawPage,
-}
-
-/// A read from its first page to its last.
-struct Walk {
-    pages: Vec<Asked>,
-    /// How it failed; none where it ended.
-    fault: Option<String>,
 }
 
 pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manifest: &Manifest, ready: &Ready) -> Read {
@@ -135,6 +114,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
         faults(&mut trial, subject, lab, ready, &walks).await;
         book.close(trial);
     }
+    pages::check(book, subject, lab, ready, &walks).await;
     if let Some(mut trial) = book.open("C9") {
         for kind in &readable {
             since(&mut trial, subject, lab, ready, kind, (&scopes, &walks)).await;
@@ -186,10 +166,6 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manif
     }
     read.records.retain(|_, records| !records.is_empty());
     read
-}
-
-fn fault_of(walk: &Walk) -> String {
-    walk.fault.clone().unwrap_or_else(|| "success".to_owned())
 }
 
 fn start(kind: &Kind, scope: Scope) -> FetchRequest {
@@ -246,46 +222,6 @@ async fn projects(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, ready:
 
 fn is_invalid_cursor<T>(called: &Called<T>) -> bool {
     failed_with(called, &[ErrorCode::InvalidCursor])
-}
-
-/// A read to its end; with the most requests of a call.
-async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, mut request: FetchRequest) -> (Walk, usize) {
-    let mut walk = Walk { pages: Vec::new(), fault: None };
-    let mut most = 0;
-    let mut cursors = BTreeSet::new();
-    loop {
-        lab.begin();
-        let called = subject.fetch_findings(&ready.call(), request.clone()).await;
-        most = most.max(lab.count());
-        match called {
-            Ok(response) => {
-                let next = response.value.next.clone();
-                walk.pages.push(Asked { request: request.clone(), page: response.value });
-                match next {
-                    NextPage::Complete => break,
-                    NextPage::Cursor(next) if walk.pages.len() < MOST_PAGES && cursors.insert(next.clone()) => {
-                        request.cursor = Some(next);
-                    }
-                    // What is being prepared is asked for again, for a while.
-                    NextPage::Pending(pending) if walk.pages.len() < MOST_PAGES => {
-                        if lab.is_online() {
-                            tokio::time::sleep(Duration::from_millis(pending.retry_after_ms).min(LONGEST_WAIT)).await;
-                        }
-                        request.cursor = Some(pending.cursor);
-                    }
-                    NextPage::Cursor(next) | NextPage::Pending(Pending { cursor: next, .. }) => {
-                        walk.fault = Some(format!("the cursor `{}` again, or too many pages", short(&next)));
-                        break;
-                    }
-                }
-            }
-            Err(failure) => {
-                walk.fault = Some(shown(&failure));
-                break;
-            }
-        }
-    }
-    (walk, most)
 }
 
 /// The first request of a read that has records, for each kind.

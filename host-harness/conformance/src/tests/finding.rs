@@ -1,6 +1,7 @@
-//! A finding of the fake connector.
+//! A finding of the fake connector, and what its vendor answers.
 
 use appsec_model::{Finding, Identity, Kind, Lifecycle, ProjectRef, Severity, Status, Triage, TriageState};
+use serde_json::{Value, json};
 
 pub(super) fn finding(index: u32, id: String, project: String, rule: String, title: String) -> Finding {
     Finding {
@@ -41,5 +42,18 @@ pub(super) fn finding(index: u32, id: String, project: String, rule: String, tit
         fix_requests: Vec::new(),
         fix_failures: Vec::new(),
         first_seen_scan: None,
+    }
+}
+
+/// What the vendor answers.
+pub(super) fn vendor(path: &str) -> Value {
+    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7});
+    let path = path.split('?').next().unwrap_or_default();
+    match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "projects", ..] => json!({"of": ["1", "2"]}),
+        ["", "findings", project, page] => {
+            json!({"of": [found(&format!("{project}-{page}-1"), project), found(&format!("{project}-{page}-2"), project)]})
+        }
+        _ => json!({"of": "me"}),
     }
 }

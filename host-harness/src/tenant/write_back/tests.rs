@@ -26,6 +26,7 @@ fn pending(id: i64, kind: Kind, decision: Decision, records: usize) -> PendingDe
         on_other_branches: 0,
         at_vendor: Triage::default(),
         ours: None,
+        done: None,
     }
 }
 
@@ -76,6 +77,32 @@ fn who_decided_later_counts_unless_both_say_the_same() {
     assert_eq!(detail.unwrap(), told);
     let other = settled_without(&pending(1, Kind::Packages, Decision::Reviewing, 1), &taken(), on).unwrap();
     assert_eq!(other, (WriteBackState::Refused, Some("the vendor takes no decisions about packages".to_owned())));
+}
+
+#[test]
+fn of_what_went_to_the_vendor_only_another_decision_since_is_news() {
+    let (risk, false_positive) = (Some("acceptable_risk"), Some("false_positive"));
+    let settled = |done, mode, reason, at| {
+        let it = PendingDecision {
+            at_vendor: triage(TriageState::Ignored, reason, Some(at)),
+            ours: Some((Decision::AcceptedRisk, Timestamp::from_micros(7))),
+            done: Some(done),
+            ..pending(1, Kind::Sast, Decision::AcceptedRisk, 1)
+        };
+        let plan = Plan::of(vec![it], &taken(), mode);
+        assert!(plan.batches.is_empty());
+        plan.settled.into_iter().map(|it| it.state).collect::<Vec<_>>()
+    };
+    let (on, hold) = (WriteBackMode::On, WriteBackMode::Hold);
+    for done in [WriteBackState::Written, WriteBackState::AlreadyThere] {
+        assert_eq!(settled(done, on, risk, 6), []);
+        assert_eq!(settled(done, on, risk, 8), []);
+        assert_eq!(settled(done, on, false_positive, 8), [WriteBackState::Overruled]);
+        assert_eq!(settled(done, hold, false_positive, 8), [WriteBackState::Held]);
+    }
+    // It waits until somebody decides.
+    assert_eq!(settled(WriteBackState::Held, hold, false_positive, 8), [WriteBackState::Held]);
+    assert_eq!(settled(WriteBackState::Held, on, false_positive, 8), [WriteBackState::Overruled]);
 }
 
 #[test]

@@ -1,7 +1,9 @@
+use appsec_analysis::triage::{TriageDecision, TriageEntry};
 use serde_json::json;
 
 use super::{Alert, AlertFormat, AlertMatch, AlertTarget};
 use crate::{
+    decisions::DecidedOn,
     fixture::{TestContext, at},
     ids::FindingId,
     webhooks::{Delivery, DeliveryState, DeliveryTarget, DueDelivery, Tried},
@@ -125,6 +127,33 @@ fn an_alert_goes_with_what_waits_and_leaves_nothing() {
     let sql = "SELECT count(*) FROM alert_matches";
     let left: u64 = context.store.with(|store| store.connection.query_row(sql, [], |row| row.get(0))).unwrap();
     assert_eq!(left, 0);
+}
+
+#[test]
+fn what_is_decided_on_before_it_is_sent_is_no_news() {
+    let context = context(&["any"]);
+    let known = ids(&context);
+    bring(&context, &[("b", "open"), ("c", "open")], 20);
+    let decide = |finding, now| {
+        let on = [DecidedOn { finding, issue: None }];
+        let entry = TriageEntry::new(TriageDecision::FalsePositive);
+        context.store.with(|store| {
+            store.decide(&on, &entry, "ada", at(now)).unwrap();
+            store.refresh(at(now)).unwrap();
+        });
+    };
+    let new = |known: &[FindingId]| -> Vec<_> { ids(&context).into_iter().filter(|id| !known.contains(id)).collect() };
+    let reported = new(&known);
+    decide(reported[0], 21);
+    let told = deliver(&context, 22).unwrap();
+    assert_eq!(told.iter().map(|it| it.finding).collect::<Vec<_>>(), reported[1..]);
+    // Nothing is left of a message: it is none.
+    let known = ids(&context);
+    bring(&context, &[("d", "open")], 23);
+    assert_eq!(deliveries(&context).len(), 2);
+    decide(new(&known)[0], 24);
+    assert_eq!(deliver(&context, 10 * MINUTE), None);
+    assert_eq!(deliveries(&context).len(), 1);
 }
 
 #[test]

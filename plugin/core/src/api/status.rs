@@ -29,7 +29,8 @@ pub fn check(address: &Address, response: &Response, secret: &Secret) -> Result<
         403 => Error::new(
             ErrorCode::Forbidden,
             with_said(&format!(
-                "Semgrep does not let this token read {} ({} answered 403)",
+                "Semgrep does not let this token {} {} ({} answered 403)",
+                if address.endpoint().starts_with("GET ") { "read" } else { "change" },
                 address.subject,
                 address.endpoint()
             )),

@@ -1,0 +1,124 @@
+//! C8: pages that hold less than their vendor usually puts on one.
+
+use appsec_model::{ErrorCode, Kind, NextPage};
+use appsec_sandbox::CallFailure;
+use bytes::Bytes;
+use http::Response;
+use serde_json::Value;
+
+use super::{
+    Book, Ready, shown,
+    walk::{Asked, Walk, fault_of, walk},
+};
+use crate::{lab::Lab, subject::Subject};
+
+pub(super) async fn check(
+    book: &mut Book<'_>,
+    subject: &impl Subject,
+    lab: &Lab,
+    ready: &Ready,
+    walks: &[(Kind, Walk)],
+) {
+    let Some(mut trial) = book.open("C8") else { return };
+    let mut tried: Vec<&Kind> = Vec::new();
+    for (kind, read) in walks {
+        let Some(asked) = read.pages.first().filter(|asked| goes_on(asked) && !tried.contains(&kind)) else { continue };
+        let Some(answer) = answer(subject, lab, ready, asked).await else { continue };
+        tried.push(kind);
+        // A vendor may end a list with an empty page: then one is no surprise.
+        let ends_on_an_empty_one = read.pages.last().is_some_and(|last| last.page.records.is_empty());
+        let half = asked.page.records.len() / 2;
+        for (name, left) in [("with half of its records", half), ("without records", 0)] {
+            if left == 0 && ends_on_an_empty_one {
+                continue;
+            }
+            let Some(less) = with_less(asked, &answer, left) else { continue };
+            lab.begin_answering(less);
+            let got = match subject.fetch_findings(&ready.call(), asked.request.clone()).await {
+                Ok(response) => match response.value.next {
+                    NextPage::Complete => Err("a read that is complete".to_owned()),
+                    NextPage::Cursor(cursor) => {
+                        let mut behind = asked.request.clone();
+                        behind.cursor = Some(cursor);
+                        let (rest, _) = walk(subject, lab, ready, behind).await;
+                        is_all_behind(read, &rest)
+                    }
+                    NextPage::Pending(_) => Ok(()),
+                },
+                Err(failure) => is_told(&failure),
+            };
+            let case = format!("the first page of {kind}, {name}");
+            trial.case(got.is_ok(), case, "the pages behind it, or `protocol`", || got.err().unwrap_or_default());
+        }
+        // The second page is not the last one: what repeats the first is not either.
+        let Some(second) = read.pages.get(1).filter(|asked| goes_on(asked)) else { continue };
+        lab.begin_answering(answer);
+        let got = match subject.fetch_findings(&ready.call(), second.request.clone()).await {
+            Ok(response) if response.value.next == NextPage::Complete => Err("a read that is complete".to_owned()),
+            Ok(_) => Ok(()),
+            Err(failure) => is_told(&failure),
+        };
+        let case = format!("the first page of {kind} in the place of the second");
+        trial.case(got.is_ok(), case, "a read that goes on, or `protocol`", || got.err().unwrap_or_default());
+    }
+    if trial.cases == 0 {
+        trial.note = Some("no read had a second page".to_owned());
+    }
+    book.close(trial);
+}
+
+fn goes_on(asked: &Asked) -> bool {
+    matches!(asked.page.next, NextPage::Cursor(_))
+}
+
+/// What the vendor answers to the one request of a page.
+async fn answer(subject: &impl Subject, lab: &Lab, ready: &Ready, asked: &Asked) -> Option<Response<Bytes>> {
+    lab.begin();
+    subject.fetch_findings(&ready.call(), asked.request.clone()).await.ok()?;
+    match lab.requests().as_slice() {
+        [request] => lab.good(request),
+        _ => None,
+    }
+}
+
+/// The answer with so many of the page's records, where they stand in it as a list.
+fn with_less(asked: &Asked, answer: &Response<Bytes>, left: usize) -> Option<Response<Bytes>> {
+    let first: Value = serde_json::from_str(&asked.page.records.first()?.body).ok()?;
+    let mut body: Value = serde_json::from_slice(answer.body()).ok()?;
+    let list = list_of(&mut body, &first).filter(|list| list.len() > left)?;
+    list.truncate(left);
+    Some(answer.clone().map(|_| Bytes::from(body.to_string())))
+}
+
+/// The list that a record is in.
+fn list_of<'a>(value: &'a mut Value, record: &Value) -> Option<&'a mut Vec<Value>> {
+    match value {
+        Value::Array(items) => match items.contains(record) {
+            true => Some(items),
+            false => items.iter_mut().find_map(|item| list_of(item, record)),
+        },
+        Value::Object(fields) => fields.values_mut().find_map(|field| list_of(field, record)),
+        _ => None,
+    }
+}
+
+/// Whether a read that went on brings all records that are behind the first page.
+fn is_all_behind(whole: &Walk, rest: &Walk) -> Result<(), String> {
+    if rest.fault.is_some() {
+        return Err(fault_of(rest));
+    }
+    let brought = |body: &str| rest.pages.iter().flat_map(|asked| &asked.page.records).any(|it| it.body == body);
+    let behind = whole.pages.iter().skip(1).flat_map(|asked| &asked.page.records);
+    match behind.filter(|record| !brought(&record.body)).count() {
+        0 => Ok(()),
+        lost => Err(format!("a read without {lost} of the records behind it")),
+    }
+}
+
+/// Whether a connector said that the answer is not as it has to be.
+fn is_told(failure: &CallFailure) -> Result<(), String> {
+    match failure {
+        CallFailure::Contract(error) if error.code == ErrorCode::Protocol => Ok(()),
+        other => Err(shown(other)),
+    }
+}
