@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use appsec_analysis::status::is_open;
 use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Fix, Severity, Status};
 use serde_json::{Value, json};
 
@@ -404,18 +405,23 @@ fn a_link_into_another_document_names_no_component_of_this_one() {
 
 #[test]
 fn an_advisory_of_a_component_is_one_finding() {
-    let vulnerability = |severity: &str| {
+    let vulnerability = |severity: &str, state: &str| {
         json!({"id": "CVE-2024-10001", "affects": [{"ref": "a"}, {"ref": "a"}],
-        "ratings": [{"severity": severity}]})
+        "ratings": [{"severity": severity}], "analysis": {"state": state}})
     };
-    let mut vulnerabilities = vec![vulnerability("low"), vulnerability("high")];
-    for _ in 0..2 {
+    // An open one before one that is worse, and closed.
+    for [one, other] in
+        [[("low", "in_triage"), ("high", "exploitable")], [("high", "in_triage"), ("critical", "resolved")]]
+            .into_iter()
+            .flat_map(|[one, other]| [[one, other], [other, one]])
+    {
+        let vulnerabilities = [one, other].map(|(severity, state)| vulnerability(severity, state));
         let components =
             json!([{"bom-ref": "a", "type": "library", "name": "a", "version": "1", "purl": "pkg:npm/a@1"}]);
         let (findings, notes) = bom("1.5", &json!({"components": components, "vulnerabilities": vulnerabilities}));
         assert_eq!((findings.len(), findings[0].severity), (1, Severity::High));
+        assert!(is_open(findings[0].lifecycle.status.as_str()));
         assert_eq!(notes.iter().filter(|it| it.code == "repeated").count(), 3);
-        vulnerabilities.reverse();
     }
 }
 
