@@ -11,6 +11,8 @@
 //! Nothing is stored: buckets are scratch, and what is fetched is forgotten. What
 //! takes a store, the `Stage` has: a host's, which is gone afterwards.
 
+#![warn(missing_docs)]
+
 mod cassette;
 mod check;
 mod checks;

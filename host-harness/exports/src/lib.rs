@@ -16,6 +16,7 @@
 //! assert!(out.starts_with(b"{\"@context\":\"https://openvex.dev/ns/v0.2.0\""));
 //! ```
 
+#![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails loudly"))]
 
 mod cyclonedx;

@@ -24,6 +24,8 @@
 //! assert_eq!(outcomes[0].version, policies.get("no-critical").unwrap().version());
 //! ```
 
+#![warn(missing_docs)]
+
 mod check;
 mod fields;
 mod file;

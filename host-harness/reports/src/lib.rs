@@ -22,6 +22,8 @@
 //! assert_eq!(report.normalized.findings[0].title, "MD5 is weak.");
 //! ```
 
+#![warn(missing_docs)]
+
 mod advisory;
 mod bounds;
 mod collection;

@@ -10,6 +10,8 @@
 //! What a call may use is a value, [`Grant`]: without it a guest computes and
 //! returns, and does nothing else.
 
+#![warn(missing_docs)]
+
 mod bindings;
 mod cache;
 mod call;

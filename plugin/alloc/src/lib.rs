@@ -20,6 +20,7 @@
 //! most in each size class, so that a guest whose sizes change for ever should
 //! use another allocator.
 
+#![warn(missing_docs)]
 #![expect(unsafe_code, reason = "an allocator hands out memory; each use says why it is sound")]
 
 mod classes;

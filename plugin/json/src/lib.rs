@@ -10,6 +10,8 @@
 //! numbers (but for the last bit of long fractions), the depth. Values that no type
 //! asks for are only looked through.
 
+#![warn(missing_docs)]
+
 mod error;
 mod fields;
 mod reader;

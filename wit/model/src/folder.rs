@@ -80,6 +80,7 @@ pub struct AbsolutePaths {
 }
 
 impl AbsolutePaths {
+    /// Takes another path in; relative ones say nothing.
     pub fn add(&mut self, path: &str) {
         if !is_absolute(path) {
             return;

@@ -14,6 +14,8 @@
 //! assert_eq!(moment.to_string(), "2020-11-18T23:28:12.391807Z");
 //! ```
 
+#![warn(missing_docs)]
+
 mod open;
 
 mod assistance;
