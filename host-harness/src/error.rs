@@ -323,7 +323,7 @@ impl Error {
             Self::Secret(SecretError::Reserved(_) | SecretError::VaultKey(_)) => Code::SecretReserved,
             Self::Runtime(_) => Code::ConnectorUnusable,
             Self::Cassette(CassetteError::Missing { .. }) => Code::CassetteIncomplete,
-            Self::Cassette(CassetteError::Secret(_)) => Code::CassetteSecret,
+            Self::Cassette(CassetteError::Secret(_) | CassetteError::Setting) => Code::CassetteSecret,
             Self::Cassette(_) => Code::CassetteUnreadable,
             Self::Secret(_) | Self::NoSecret(_) => Code::Secret,
             Self::SeveralSecrets(_) => Code::SecretAmbiguous,

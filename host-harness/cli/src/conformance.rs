@@ -183,6 +183,9 @@ impl Asked {
         let judged = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
         let report = judged.report;
         keep(self.vendor.record.as_deref(), judged.cassette.as_deref())?;
+        if let (Some(path), None) = (&self.vendor.record, &judged.cassette) {
+            remark(format!("{} is not written: the vendor gave no good answer", path.display()));
+        }
         if let Some(path) = &self.junit {
             let document = junit(&report).map_err(|error| unwritten(path, &error))?;
             std::fs::write(path, document).map_err(|error| unwritten(path, &error))?;

@@ -5,7 +5,7 @@ mod report;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
-use appsec_model::Access;
+use appsec_model::{Access, Connection};
 use host_harness::{
     Setup,
     columns::INSTANCES_CSV,
@@ -18,7 +18,7 @@ use self::report::{show, show_list};
 use super::{
     Context,
     error::Failure,
-    output::CsvArg,
+    output::{CsvArg, Output},
     proxy::ProxyArgs,
     secret::{SecretArgs, StoreArgs},
     wait::wait,
@@ -113,6 +113,18 @@ fn setting(text: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
+/// Whether a token reads no kind of findings at all.
+fn reads_nothing(connection: &Connection) -> bool {
+    connection.kinds.iter().all(|kind| kind.access != Access::Readable)
+}
+
+fn advise_to_let_read(output: Output, name: &InstanceName) {
+    output.line(format!(
+        "No kind can be read: let the token read findings, then run: harness instance test {name}; \
+         or give another one: harness instance rotate-token {name}"
+    ));
+}
+
 pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failure> {
     let tenant = match command {
         Command::Add(_) => context.tenant_or_new()?,
@@ -135,18 +147,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let added = wait(output, "Connecting to the vendor", tenant.add_instance(setup, check)).await;
             let instance = added.map_err(|error| Failure::from(error).of(tenant.id(), Some(&name)))?;
             let connection = instance.connection.clone();
-            let reads_nothing = check
-                && connection.as_ref().is_some_and(|it| it.kinds.iter().all(|kind| kind.access != Access::Readable));
+            let reads_nothing = check && connection.as_ref().is_some_and(reads_nothing);
             output.result(&tenant.report_of(instance).await?, |report| {
                 show(output, report);
                 if let Some(connection) = connection.filter(|_| check) {
                     connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
                 }
                 match reads_nothing {
-                    true => output.line(format!(
-                        "No kind can be read: let the token read findings, then run: harness instance test {name}; \
-                         or give another one: harness instance rotate-token {name}"
-                    )),
+                    true => advise_to_let_read(output, &name),
                     false => output.line(format!("Next: harness sync {name}")),
                 }
             })?;
@@ -164,7 +172,11 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let instance = tenant.instance(&name).await?;
             output.result(&tenant.report_of(instance).await?, |_| {
                 connected(output, &connection.deployment, &connection.kinds, Some(begun.elapsed()));
+                if reads_nothing(&connection) {
+                    advise_to_let_read(output, &name);
+                }
             })?;
+            return Ok(if reads_nothing(&connection) { ExitCode::from(3) } else { ExitCode::SUCCESS });
         }
         Command::RotateToken(args) => {
             let (name, rotation) = args.rotation()?;

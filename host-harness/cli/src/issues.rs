@@ -97,7 +97,9 @@ fn show_detail(output: Output, detail: &IssueDetail) {
         let at = match (&it.path, it.start_line) {
             (Some(path), Some(line)) => format!("{path}:{line}"),
             (Some(path), None) => path.clone(),
-            (None, _) => it.version.clone().unwrap_or_default(),
+            (None, _) => {
+                [row.package.as_deref(), it.version.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            }
         };
         table.add_row(cells![
             it.id.to_string(),

@@ -6,7 +6,7 @@ use host_harness::{
     ProjectList,
     columns::PROJECTS_CSV,
     grant::{InstanceName, counted},
-    store::ProjectRow,
+    store::{Outcome, ProjectRow},
 };
 
 use super::{
@@ -55,7 +55,9 @@ fn show(output: Output, list: &ProjectList) {
         let scan = match (row.vanished_at, project.last_scan_at) {
             (Some(_), _) => Cell::from("no longer listed"),
             (None, Some(at)) => at.into(),
-            (None, None) => "never".into(),
+            (None, None) if row.outcome == Outcome::NeverScanned => "never".into(),
+            // Something was found there, and nobody tells when.
+            (None, None) => "not told".into(),
         };
         table.add_row(cells![
             &project.name,

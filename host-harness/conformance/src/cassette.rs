@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use bytes::Bytes;
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,16 +19,23 @@ use sha2::{Digest, Sha256};
 const FORMAT: u32 = 1;
 
 /// Headers of an answer that a connector may need.
-const KEPT_HEADERS: [HeaderName; 5] =
-    [header::CONTENT_TYPE, header::RETRY_AFTER, header::LINK, header::ETAG, header::DATE];
+const KEPT_HEADERS: [HeaderName; 6] =
+    [header::CONTENT_TYPE, header::RETRY_AFTER, header::LINK, header::LOCATION, header::ETAG, header::DATE];
 
-/// Mail addresses, as answers hold them.
+/// What the names of others say that tell where a list goes on, or when to ask again.
+const KEPT_WORDS: [&str; 6] = ["page", "total", "count", "cursor", "ratelimit", "rate-limit"];
+
+/// What a guest sends in the place of a secret, another one each time.
+#[expect(clippy::unwrap_used, reason = "a constant, which a test reads")]
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new("placeholder-[0-9a-f]{32}").unwrap());
+
+/// Mail addresses, as answers hold them and as addresses of requests do.
 #[expect(clippy::unwrap_used, reason = "a constant, which a test reads")]
 static MAIL: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").unwrap());
+    LazyLock::new(|| Regex::new(r"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}").unwrap());
 
 /// The domain of those that take their place; it is reserved (RFC 2606).
-const NOWHERE: &str = "@example.invalid";
+const NOWHERE: &str = "example.invalid";
 
 /// What was recorded, and under which settings.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -99,6 +106,9 @@ pub enum CassetteError {
     /// A secret would be in it.
     #[error("the cassette is not written: the answer to {0} shows a secret")]
     Secret(String),
+    /// A setting has the value of a secret.
+    #[error("the cassette is not written: a setting shows a secret")]
+    Setting,
     /// The connector asks for what is not in it.
     #[error("the cassette has no answer to {asked}{}", beside(.nearest.as_deref()))]
     Missing {
@@ -117,6 +127,8 @@ impl Cassette {
     /// A cassette of recorded exchanges, each request once, with people's mail
     /// addresses replaced.
     pub(crate) fn new(head: Head, recorded: &[(Request<Bytes>, Response<Bytes>)]) -> Self {
+        let mut head = head;
+        head.settings.values_mut().for_each(|value| *value = value_without_mail(value));
         Self { head, exchanges: recorded.iter().map(|(request, response)| Exchange::of(request, response)).collect() }
     }
 
@@ -138,9 +150,14 @@ impl Cassette {
     pub(crate) fn write(&self, secrets: &[String]) -> Result<String, CassetteError> {
         let mut text = line(&self.head);
         let forms: Vec<String> = secrets.iter().flat_map(|secret| forms(secret)).collect();
+        let shows = |texts: &[&str]| texts.iter().any(|text| shows(text, &forms));
+        if shows(&[&text]) {
+            return Err(CassetteError::Setting);
+        }
         for exchange in &self.exchanges {
             let written = line(exchange);
-            if forms.iter().any(|form| written.contains(form)) {
+            let body = String::from_utf8_lossy(&exchange.bytes()).into_owned();
+            if shows(&[&written, &exchange.path, &exchange.request, &body]) {
                 return Err(CassetteError::Secret(exchange.asked()));
             }
             text.push_str(&written);
@@ -172,21 +189,26 @@ fn line(value: &impl Serialize) -> String {
 
 fn parts(request: &Request<Bytes>) -> (String, String, String) {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    (request.method().to_string(), path.to_owned(), String::from_utf8_lossy(request.body()).into_owned())
+    // What is another one in each process would be found by none.
+    let stable = |text: &str| without_mail(&PLACEHOLDER.replace_all(text, "placeholder"));
+    (request.method().to_string(), stable(path), stable(&String::from_utf8_lossy(request.body())))
 }
 
 impl Exchange {
     fn of(request: &Request<Bytes>, response: &Response<Bytes>) -> Self {
         let (method, path, request) = parts(request);
-        let kept = |name: &HeaderName| {
-            let value = response.headers().get(name)?.to_str().ok()?;
-            Some((name.as_str().to_owned(), value.to_owned()))
+        let is_kept = |name: &HeaderName| {
+            KEPT_HEADERS.contains(name) || KEPT_WORDS.iter().any(|word| name.as_str().contains(word))
+        };
+        let kept = |(name, value): (&HeaderName, &HeaderValue)| {
+            let value = value.to_str().ok().filter(|_| is_kept(name))?;
+            Some((name.as_str().to_owned(), without_mail(value)))
         };
         let body = match std::str::from_utf8(response.body()) {
             Ok(text) => Body::Text(without_mail(text)),
             Err(_) => Body::Base64(BASE64.encode(response.body())),
         };
-        let headers = KEPT_HEADERS.iter().filter_map(kept).collect();
+        let headers = response.headers().iter().filter_map(kept).collect();
         Self { method, path, request, status: response.status().as_u16(), headers, body }
     }
 
@@ -194,12 +216,15 @@ impl Exchange {
         format!("{} {}", self.method, self.path)
     }
 
-    fn response(&self) -> Response<Bytes> {
-        let body = match &self.body {
+    fn bytes(&self) -> Vec<u8> {
+        match &self.body {
             Body::Text(text) => text.clone().into_bytes(),
             Body::Base64(text) => BASE64.decode(text.as_bytes()).unwrap_or_default(),
-        };
-        let mut response = Response::new(Bytes::from(body));
+        }
+    }
+
+    fn response(&self) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::from(self.bytes()));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_GATEWAY);
         for (name, value) in &self.headers {
             if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
@@ -211,19 +236,44 @@ impl Exchange {
 }
 
 /// The same text with other mail addresses: the same one for the same one, so
-/// that what belongs together stays together.
+/// that what belongs together stays together. One that took another's place stays.
 fn without_mail(text: &str) -> String {
     MAIL.replace_all(text, |found: &regex::Captures<'_>| {
-        let hash = Sha256::digest(found.get(0).map_or("", |it| it.as_str()));
-        HEXLOWER.encode(hash.get(..4).unwrap_or_default()) + NOWHERE
+        let found = found.get(0).map_or("", |it| it.as_str());
+        if found.ends_with(NOWHERE) {
+            return found.to_owned();
+        }
+        // Encoded or not, it is the same one.
+        let hash = Sha256::digest(percent_decode_str(found).collect::<Vec<u8>>());
+        let at = if found.contains('@') { "@" } else { "%40" };
+        format!("{}{at}{NOWHERE}", HEXLOWER.encode(hash.get(..4).unwrap_or_default()))
     })
     .into_owned()
+}
+
+/// The same of a value, however deep.
+fn value_without_mail(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_mail(text)),
+        Value::Array(list) => list.iter().map(value_without_mail).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value_without_mail(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+/// Whether a text shows one of these, also where it is encoded for an address or
+/// escaped for JSON.
+fn shows(text: &str, forms: &[String]) -> bool {
+    let decoded = percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let unescaped = text.replace("\\/", "/");
+    [text, &decoded, &unescaped].iter().any(|text| forms.iter().any(|form| text.contains(form)))
 }
 
 /// How a secret may stand in a text.
 fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
-    let mut forms = vec![secret.to_owned(), utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string()];
+    let escaped = serde_json::to_string(secret).unwrap_or_default();
+    let mut forms = vec![secret.to_owned(), escaped.trim_matches('"').to_owned(), HEXLOWER.encode(bytes)];
     // Where it begins in the encoded text depends on what is before it.
     for before in ["", "x", "xx"] {
         let padded = [before.as_bytes(), bytes].concat();
@@ -239,7 +289,7 @@ fn forms(secret: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use data_encoding::BASE64;
+    use data_encoding::{BASE64, HEXLOWER};
     use http::{Request, Response};
     use serde_json::Map;
 
@@ -292,10 +342,62 @@ mod tests {
             encoded("u"),
             encoded("us"),
             encoded("user:"),
+            r"sgp_0123\/456789+abcdef".to_owned(),
+            "a=sgp_0123%2f456789%2Babcdef&b".to_owned(),
+            HEXLOWER.encode(secret.as_bytes()),
         ] {
             let tape = cassette(&[recorded("/a", body.as_bytes())]);
             assert!(matches!(tape.write(std::slice::from_ref(&secret)), Err(CassetteError::Secret(_))), "{body}");
             assert!(tape.write(&["another_secret".to_owned()]).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_setting_is_no_place_for_a_secret() {
+        let head = |value: &str| {
+            let settings = [("region".to_owned(), value.into())].into_iter().collect();
+            Head::new("fake".to_owned(), "1.0.0".to_owned(), Vec::new(), settings)
+        };
+        let secrets = ["any-token".to_owned()];
+        assert!(matches!(Cassette::new(head("any-token"), &[]).write(&secrets), Err(CassetteError::Setting)));
+        assert!(Cassette::new(head("eu"), &[]).write(&secrets).is_ok());
+        assert!(!Cassette::new(head("jane@corp.example.com"), &[]).write(&secrets).unwrap().contains("jane"));
+    }
+
+    #[test]
+    fn a_request_is_found_again_with_other_placeholders_and_other_people() {
+        let placeholder = |hex: &str| format!("/a?key=placeholder-{}&by=", hex.repeat(32));
+        let tape = cassette(&[recorded(
+            &(placeholder("0") + "jane%40corp.example.com"),
+            b"{\"by\": \"jane@corp.example.com\"}",
+        )]);
+        let text = tape.write(&[]).unwrap();
+        assert!(!text.contains("jane") && !text.contains("0000"), "{text}");
+        let people: serde_json::Value = serde_json::from_slice(
+            tape.answer(&recorded(&(placeholder("f") + "jane%40corp.example.com"), b"").0).unwrap().body(),
+        )
+        .unwrap();
+        // Whoever reads the answer asks with what stands in it.
+        let by = people["by"].as_str().unwrap().replace('@', "%40");
+        assert!(tape.answer(&recorded(&(placeholder("1") + &by), b"").0).is_ok());
+    }
+
+    #[test]
+    fn headers_that_tell_where_a_list_goes_on_are_kept() {
+        let (request, mut response) = recorded("/a", b"[]");
+        for name in ["x-next-page", "x-total-count", "x-ratelimit-reset", "location", "set-cookie", "x-request-id"] {
+            response.headers_mut().insert(name, "1".parse().unwrap());
+        }
+        let text = cassette(&[(request, response)]).write(&[]).unwrap();
+        for (name, is_kept) in [
+            ("x-next-page", true),
+            ("x-total-count", true),
+            ("x-ratelimit-reset", true),
+            ("location", true),
+            ("set-cookie", false),
+            ("x-request-id", false),
+        ] {
+            assert_eq!(text.contains(name), is_kept, "{name}");
         }
     }
 

@@ -95,6 +95,11 @@ impl Lab {
         Cassette::new(head, &state.recorded).write(&state.secrets)
     }
 
+    /// Whether the vendor gave any answer that is worth keeping.
+    pub fn has_good_answers(&self) -> bool {
+        self.state().recorded.iter().any(|(_, answer)| answer.status().is_success())
+    }
+
     /// What was asked for first that no recorded answer is there for.
     pub fn missing(&self) -> Option<CassetteError> {
         self.state().missing.take()

@@ -125,7 +125,11 @@ impl ConformanceReport {
         let any = |outcome| results.iter().filter(counts).any(|it| it.outcome == outcome);
         let verdict = if any(CheckOutcome::Failed) {
             Conformity::Broken
-        } else if any(CheckOutcome::NotRun) || (is_strict && any(CheckOutcome::Skipped)) {
+        } else if any(CheckOutcome::NotRun)
+            || (is_strict && any(CheckOutcome::Skipped))
+            // Nothing was tried.
+            || results.iter().all(|it| it.outcome != CheckOutcome::Passed)
+        {
             Conformity::Incomplete
         } else {
             Conformity::Conformant

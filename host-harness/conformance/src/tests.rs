@@ -25,7 +25,7 @@ use http::{Request, Response, header};
 use serde_json::{Value, json};
 
 use self::{
-    finding::{finding, vendor},
+    finding::{finding, keep, unavailable, vendor},
     stage::FakeStage,
 };
 use crate::{
@@ -195,7 +195,10 @@ impl Fake {
             },
         };
         let complete = RawPage { records: Vec::new(), next: NextPage::Complete, diagnostics: Vec::new() };
-        let Some(project) = projects.get(position) else { return Ok(complete) };
+        let is_beyond = position > 0 && position >= projects.len() && !self.has("C6") && !self.has("C6 scope");
+        let Some(project) = projects.get(position) else {
+            return if is_beyond { Err(invalid()) } else { Ok(complete) };
+        };
         if !project.name.starts_with("acme/") {
             return Err(Error::new(ErrorCode::ProjectNotFound, "").about(project.name.clone()));
         }
@@ -317,14 +320,6 @@ impl Fake {
         }
         Ok(normalized)
     }
-}
-
-fn unavailable(status: Option<u16>) -> Error {
-    Error::unavailable(status, "it did not answer")
-}
-
-fn keep(call: &Call, key: &str) {
-    call.bucket.commit(&[(key.to_owned(), Some(b"{}".to_vec()))].into()).unwrap();
 }
 
 fn reply<T>(value: T) -> Reply<T> {
@@ -483,8 +478,18 @@ async fn a_connector_that_keeps_all_promises_passes_every_check() {
 }
 
 /// Flaws of checks that have more than one, and what is wrong with each.
-const FURTHER: [&str; 9] =
-    ["D3 errors", "D7 errors", "D8 end", "D11 again", "D11 told", "E1 told", "E1 resumed", "G1 secret", "G1 control"];
+const FURTHER: [&str; 10] = [
+    "C6 scope",
+    "D3 errors",
+    "D7 errors",
+    "D8 end",
+    "D11 again",
+    "D11 told",
+    "E1 told",
+    "E1 resumed",
+    "G1 secret",
+    "G1 control",
+];
 
 #[tokio::test]
 async fn each_check_fails_for_a_connector_with_its_flaw() {

@@ -430,7 +430,7 @@ fn broken_scan(summary: &DocumentSummary) -> Option<String> {
     let first = errors.next()?;
     let more = match errors.count() {
         0 => String::new(),
-        more => format!(" (and {more} more errors)"),
+        more => format!(" (and {more} more)"),
     };
     Some(format!("the scan itself had errors, so the file may be incomplete: {}{more}", first.message))
 }

@@ -6,7 +6,10 @@ use percent_encoding::percent_decode_str;
 use crate::{MAX_LIST, bounds};
 
 /// Starts of numbers that databases of the OSV family give, beside CVE and GHSA.
-const STARTS: [&str; 43] = [
+const STARTS: [&str; 46] = [
+    "NPM:",
+    "XRAY-",
+    "WS-",
     "MAL-",
     "PYSEC-",
     "GO-",

@@ -130,6 +130,12 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         let nests = value.at("components").is_some();
         enter(value, (!nests).then_some(raw.get()), &mut inventory, &mut entries);
     }
+    // Statements about components of another document stand beside what that one says: they
+    // neither take its place nor close it.
+    let vulnerabilities = list(file, "vulnerabilities")?;
+    if entries.is_empty() && !vulnerabilities.is_empty() {
+        collection.categories.insert("vex".to_owned());
+    }
     for component in &mut inventory.components {
         component.lockfile = component.lockfile.take().map(|mut at| {
             let roots: Vec<String> = collection.options.root.iter().map(|root| place::path(root)).collect();
@@ -145,7 +151,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
             None => collection.error("no-component", "the component is no object or has no name"),
         }
     }
-    for raw in list(file, "vulnerabilities")? {
+    for raw in vulnerabilities {
         vulnerability::add(collection, &inventory, &graph, raw)?;
     }
     let completeness = completeness(file)?;

@@ -218,6 +218,26 @@ pub fn without_login(address: &str) -> String {
     format!("{scheme}://{host}{behind}")
 }
 
+/// A text, also one of JSON, without the logins in its addresses; none where it has none.
+/// `git@` is no login: it says which protocol is spoken.
+pub fn without_logins(text: &str) -> Option<String> {
+    let mut kept = String::new();
+    let mut from = 0;
+    for (colon, _) in text.match_indices(':') {
+        let is_address = text.as_bytes().get(..colon).and_then(<[u8]>::last).is_some_and(u8::is_ascii_alphanumeric);
+        let Some(rest) = text.get(colon + 1..).filter(|_| is_address) else { continue };
+        let Some(behind) = rest.strip_prefix("//").or_else(|| rest.strip_prefix("\\/\\/")) else { continue };
+        let end = behind.find(|sign: char| sign.is_whitespace() || r#"/?#"'<>\()[]{}|`,"#.contains(sign));
+        let authority = behind.split_at(end.unwrap_or(behind.len())).0;
+        let Some((login, _)) = authority.rsplit_once('@').filter(|(login, _)| *login != "git") else { continue };
+        let start = text.len() - behind.len();
+        kept.push_str(text.get(from..start).unwrap_or_default());
+        from = start + login.len() + 1;
+    }
+    kept.push_str(text.get(from..).unwrap_or_default());
+    (from > 0).then_some(kept)
+}
+
 /// An address without a user's name and password and without parameters; a path
 /// as it is.
 pub fn without_parameters(address: &str) -> String {
@@ -235,7 +255,38 @@ fn is_scheme(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_hash, is_named, is_prose, is_told, is_weakness, masked, without_login, without_parameters};
+    use super::{
+        is_hash, is_named, is_prose, is_told, is_weakness, masked, without_login, without_logins, without_parameters,
+    };
+
+    #[test]
+    fn a_text_keeps_no_login_of_an_address() {
+        for (text, kept) in [
+            (
+                r#"{"u":"https://u:PW@h/r.git","v":"see git+https://TOKEN@h, twice: ftp://a:b@c"}"#,
+                r#"{"u":"https://h/r.git","v":"see git+https://h, twice: ftp://c"}"#,
+            ),
+            (r#""https:\/\/u:PW@h\/r""#, r#""https:\/\/h\/r""#),
+            ("https://u:p@ss@h/", "https://h/"),
+        ] {
+            assert_eq!(without_logins(text).as_deref(), Some(kept));
+        }
+        for text in [
+            "",
+            "://",
+            "a://",
+            "https://h/@scope/a@1.2.3",
+            "ssh://git@h/r",
+            "file:///a@b",
+            "https://h?mail=a@b",
+            "https://h\"a@b",
+            "pkg:npm/%40a/b@1",
+            "https://h, a@b",
+            "x ://a@b",
+        ] {
+            assert_eq!(without_logins(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_rule_for_credentials_is_known_by_its_name() {

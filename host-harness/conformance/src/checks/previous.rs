@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use appsec_model::{ErrorCode, Finding, Manifest, RawInput};
-use appsec_sandbox::Still;
+use appsec_sandbox::{CallFailure, Still};
 use serde_json::{Map, Value};
 
 use super::{Book, Trial, failed_with, read::Read, told};
@@ -55,7 +55,8 @@ async fn settings(trial: &mut Trial, subject: &impl Subject, before: &Manifest, 
         let call = Call { bucket: Arc::new(Scratch::default()), is_granted: true };
         let called = subject.configure(&call, &Value::Object(settings).to_string()).await;
         // Where a default leads is not there is another question.
-        let is_taken = !failed_with(&called, &[ErrorCode::InvalidSettings]);
+        let is_taken = !failed_with(&called, &[ErrorCode::InvalidSettings, ErrorCode::Internal])
+            && !matches!(&called, Err(CallFailure::Trap(_) | CallFailure::Limit(_)));
         trial.case(is_taken, case, "success", || told(&called));
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use appsec_model::{
-    Access, ErrorCode, FetchRequest, Kind, Manifest, NextPage, Project, ProjectScope, RawRecord, Scope, Timestamp,
+    Access, ErrorCode, FetchRequest, Kind, Manifest, NextPage, Project, ProjectScope, RawPage, RawRecord, Scope,
+    Timestamp,
 };
 use appsec_sandbox::CallFailure;
 use serde_json::Value;
@@ -302,6 +303,28 @@ async fn cursors(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, ready: 
             };
             trial.case(is_invalid_cursor(&called), format!("{kind}: {case}"), "`invalid-cursor`", got);
         }
+    }
+    for (kind, walk) in walks {
+        // A page of another project than the first: beyond the end of a read of that one.
+        let Some(last) = walk.pages.iter().rev().find(|asked| !asked.page.records.is_empty()) else { continue };
+        let Scope::Projects(projects) = &last.request.scope else { continue };
+        let ([first, _, ..], Some(_)) = (projects.as_slice(), &last.request.cursor) else { continue };
+        let is_of_first = |record: &RawRecord| {
+            record
+                .project
+                .as_ref()
+                .is_none_or(|it| it.id.as_ref() == Some(&first.id) || it.name.as_ref() == Some(&first.name))
+        };
+        if last.page.records.iter().any(is_of_first) {
+            continue;
+        }
+        lab.begin();
+        let request = FetchRequest { scope: Scope::Projects(vec![first.clone()]), ..last.request.clone() };
+        let called = subject.fetch_findings(&ready.call(), request).await;
+        let is_end = |page: &RawPage| page.next == NextPage::Complete && page.records.is_empty();
+        let is_kept = !called.as_ref().is_ok_and(|response| is_end(&response.value));
+        let case = format!("{kind}: the cursor of a read of more projects");
+        trial.case(is_kept, case, "`invalid-cursor`", || "a read that is complete".to_owned());
     }
     if trial.cases == 0 {
         trial.note = Some("no read had a second page".to_owned());

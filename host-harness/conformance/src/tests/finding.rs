@@ -1,7 +1,10 @@
 //! A finding of the fake connector, and what its vendor answers.
 
-use appsec_model::{Finding, Identity, Kind, Lifecycle, ProjectRef, Severity, Status, Triage, TriageState};
+use appsec_grant::BucketStore;
+use appsec_model::{Error, Finding, Identity, Kind, Lifecycle, ProjectRef, Severity, Status, Triage, TriageState};
 use serde_json::{Value, json};
+
+use crate::subject::Call;
 
 pub(super) fn finding(index: u32, id: String, project: String, rule: String, title: String) -> Finding {
     Finding {
@@ -56,4 +59,12 @@ pub(super) fn vendor(path: &str) -> Value {
         }
         _ => json!({"of": "me"}),
     }
+}
+
+pub(super) fn unavailable(status: Option<u16>) -> Error {
+    Error::unavailable(status, "it did not answer")
+}
+
+pub(super) fn keep(call: &Call, key: &str) {
+    call.bucket.commit(&[(key.to_owned(), Some(b"{}".to_vec()))].into()).unwrap();
 }

@@ -420,7 +420,9 @@ fn fix(result: &Value, facts: &RuleFacts, message: &str, package: &str) -> Fix {
     let upgrade = |package: &str, version: &str| Upgrade { package: package.to_owned(), version: version.to_owned() };
     let of_list = |list: &str| -> Vec<Upgrade> {
         let list = list.trim().trim_start_matches('[').trim_end_matches(']');
-        let versions = list.split(',').map(str::trim).filter(|it| !it.is_empty());
+        // Words such as `not fixed` are none.
+        let is_one = |it: &&str| is_word(it) && it.contains(|sign: char| sign.is_ascii_digit());
+        let versions = list.split(',').map(str::trim).filter(is_one);
         versions.take(MAX_LIST).map(|version| upgrade(package, version)).collect()
     };
     let keys = ["fixed version", "fix version", "fixed in"];

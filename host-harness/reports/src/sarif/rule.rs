@@ -35,6 +35,8 @@ const QUALITY: [&str; 17] = [
 #[derive(Default)]
 pub struct RuleFacts {
     pub rule: Rule,
+    /// What it is called beside its description.
+    pub named: Option<String>,
     /// The level of results that have none.
     pub level: Option<String>,
     /// How bad its results are.
@@ -92,6 +94,7 @@ impl RuleFacts {
             rank: configuration.number("rank").filter(|rank| (0.0..=100.0).contains(rank)),
             tags,
             security,
+            named: value.owned("name"),
             other_ids: value.texts("deprecatedIds").map(str::to_owned).collect(),
             help: bounds::start(help.text("text").or(help.text("markdown")).unwrap_or_default()).to_owned(),
             messages: value.at("messageStrings").cloned().unwrap_or_default(),

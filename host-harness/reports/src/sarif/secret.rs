@@ -51,7 +51,10 @@ pub fn is_tagged(result: &Value, facts: &RuleFacts) -> bool {
 /// and tags, and by weaknesses.
 pub fn shows_credentials(id: &str, facts: &RuleFacts, weaknesses: &[Cwe]) -> bool {
     let rule = &facts.rule;
-    let texts = [Some(id), rule.name.as_deref()].into_iter().flatten().chain(facts.tags.iter().map(String::as_str));
+    let texts = [Some(id), rule.name.as_deref(), facts.named.as_deref()]
+        .into_iter()
+        .flatten()
+        .chain(facts.tags.iter().map(String::as_str));
     let cwes = rule.cwes.iter().chain(weaknesses).filter_map(|cwe| cwe.number);
     texts.into_iter().any(credential::is_named) || cwes.into_iter().any(credential::is_weakness)
 }

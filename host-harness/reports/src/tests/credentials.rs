@@ -278,3 +278,24 @@ fn lines_that_show_a_credential_are_told_by_all_that_its_result_says() {
         assert_eq!(kept.contains(&planted(0)), is_shown, "{credential}");
     }
 }
+
+#[test]
+fn no_login_of_an_address_is_kept_wherever_it_stands() {
+    let login = |host: &str| format!("https://u:hunter2@{host}/r");
+    let sarif = json!({"version": "2.1.0", "runs": [{
+        "tool": {"driver": {"name": "Probe", "rules": [{"id": "r", "helpUri": login("a"),
+            "help": {"text": format!("see {}", login("b"))}}]}},
+        "results": [{"ruleId": "r", "message": {"text": format!("in {}", login("c"))}, "hostedViewerUri": login("d"),
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": login("e")}}}]}]}]});
+    let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6",
+        "components": [{"bom-ref": "a", "type": "library", "name": "a", "version": format!("git+{}", login("f")),
+            "externalReferences": [{"type": "vcs", "url": login("g")}]}],
+        "vulnerabilities": [{"id": "CVE-2024-10001", "affects": [{"ref": "a"}], "source": {"url": login("h")},
+            "advisories": [{"url": login("i")}]}]});
+    for document in [sarif, bom] {
+        let text = document.to_string();
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        let told = format!("{report:?}");
+        assert!(!report.records.is_empty() && !told.contains("hunter2"), "{told}");
+    }
+}

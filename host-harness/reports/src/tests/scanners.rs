@@ -426,6 +426,30 @@ fn an_advisory_of_a_component_is_one_finding() {
 }
 
 #[test]
+fn statements_about_components_of_others_stand_beside_the_inventory() {
+    let of = |components: Value| {
+        let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components,
+            "vulnerabilities": [{"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}],
+            "analysis": {"state": "not_affected"}}]});
+        read(bom.to_string().as_bytes(), &Options::default()).unwrap().head.categories
+    };
+    assert_eq!(of(json!([])), ["vex"]);
+    assert!(of(json!([{"bom-ref": "pkg:npm/a@1", "type": "library", "name": "a", "version": "1"}])).is_empty());
+}
+
+#[test]
+fn a_word_is_no_version_that_mends() {
+    let fixed = |version: &str| {
+        let text = format!("Package: curl\nInstalled Version: 7.88.1\nFixed version: {version}");
+        let results =
+            json!([{"ruleId": "CVE-2024-10001", "message": {"text": text}, "locations": at("Dockerfile", 1)}]);
+        sarif(&json!([{"id": "CVE-2024-10001"}]), &results).0[0].dependency.clone().unwrap().fix
+    };
+    assert_eq!(fixed("not fixed"), Fix::NoneKnown);
+    assert!(matches!(fixed("8.0.0"), Fix::Upgrades { .. }));
+}
+
+#[test]
 fn what_is_rejected_or_not_known_is_told() {
     let vulnerability = |rest: Value| {
         let mut one = json!({"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}]});
