@@ -15,7 +15,7 @@ use crate::{
     MAX_RECORDS, Options, Record, Refusal,
     bounds::{Cut, Limit, budget},
     identity::{self, DraftFinding, identities},
-    place::AbsolutePaths,
+    place::{AbsolutePaths, is_absolute},
 };
 
 /// How many remarks on a report as a whole are kept.
@@ -194,6 +194,18 @@ impl<'a> Collection<'a> {
             let message = Limit::ALL.iter().filter_map(part).collect::<Vec<_>>().join("; ");
             self.note(DiagnosticLevel::Warning, "cut", None, message);
         }
+    }
+
+    /// A lockfile that is still at a place on the machine of the scan, where no record
+    /// was told so by itself: with the next checkout it is another one.
+    pub fn path_of_the_machine(&self) -> Option<String> {
+        let Normalized { findings, packages, diagnostics, .. } = &self.normalized;
+        if diagnostics.iter().any(|it| it.code == "absolute-path") {
+            return None;
+        }
+        let of_findings = findings.iter().filter_map(|it| it.dependency.as_ref()?.lockfile.as_ref());
+        let of_packages = packages.iter().filter_map(|it| it.lockfile.as_ref());
+        of_findings.chain(of_packages).map(|at| &at.path).find(|path| is_absolute(path)).cloned()
     }
 
     /// The folder of the project on the machine of the scan, by the absolute

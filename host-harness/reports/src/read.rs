@@ -44,6 +44,10 @@ fn read_mended<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Ref
         );
         collection.warn_of_all("project-folder", "", message);
     }
+    if let Some(path) = collection.path_of_the_machine() {
+        let message = format!("`{path}` is a path of the machine of the scan; name the project's folder there");
+        collection.warn_of_all("absolute-path", "", message);
+    }
     let categories = collection.categories.iter().cloned().collect();
     let (records, kinds, normalized) = collection.finish();
     let head = Head {

@@ -426,15 +426,27 @@ fn an_advisory_of_a_component_is_one_finding() {
 }
 
 #[test]
-fn statements_about_components_of_others_stand_beside_the_inventory() {
-    let of = |components: Value| {
-        let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components,
-            "vulnerabilities": [{"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}],
-            "analysis": {"state": "not_affected"}}]});
-        read(bom.to_string().as_bytes(), &Options::default()).unwrap().head.categories
-    };
-    assert_eq!(of(json!([])), ["vex"]);
-    assert!(of(json!([{"bom-ref": "pkg:npm/a@1", "type": "library", "name": "a", "version": "1"}])).is_empty());
+fn a_score_without_a_scale_is_told_and_a_word_of_a_distribution_counts() {
+    for rating in
+        [json!({"score": 9.8}), json!({"score": 15, "method": "CVSSv31"}), json!({"score": 8, "method": "OWASP"})]
+    {
+        let vulnerability = json!({"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}], "ratings": [rating]});
+        let (findings, notes) = bom("1.6", &json!({"vulnerabilities": [vulnerability]}));
+        assert_eq!((findings[0].severity, notes[0].pointer.as_deref()), (Severity::Unknown, Some("/ratings")));
+    }
+    for rest in [
+        json!({"severity": [{"type": "Ubuntu", "score": "medium"}]}),
+        json!({"affected": [{"ecosystem_specific": {"urgency": "medium"}}]}),
+    ] {
+        let mut vulnerability = json!({"id": "CVE-2024-10001"});
+        vulnerability.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let osv = json!({"results": [{"source": {"path": "a.lock", "type": "lockfile"}, "packages": [{
+            "package": {"name": "a", "version": "1.0.0", "ecosystem": "npm"}, "vulnerabilities": [vulnerability],
+            "groups": [{"ids": ["CVE-2024-10001"]}]}]}]});
+        let text = osv.to_string();
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        assert_eq!(report.normalized.findings[0].severity, Severity::Medium, "{text}");
+    }
 }
 
 #[test]
