@@ -49,6 +49,7 @@ mod signature;
 mod tenant;
 #[cfg(test)]
 mod test_context;
+mod toml_problem;
 mod triage_file;
 mod vault;
 mod webhook;

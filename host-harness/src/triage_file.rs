@@ -10,7 +10,10 @@ use appsec_model::Timestamp;
 use appsec_store::DecidedFinding;
 use serde::Serialize;
 
-use crate::query::{Ahead, List, Query};
+use crate::{
+    query::{Ahead, List, Query},
+    toml_problem::toml_problem,
+};
 
 /// Keys of an entry beside what it matches.
 const KEYS: [&str; 6] = ["decision", "reason", "comment", "until", "assignee", "labels"];
@@ -64,12 +67,8 @@ impl TriageFile {
     /// Reads TOML: a table `[[decision]]` for each entry.
     pub fn of_toml(content: &str) -> Result<Self, Vec<TriageProblem>> {
         let of_file = |message: String| vec![TriageProblem { entry: None, message }];
-        let table: toml::Table = content.parse().map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| content.get(..span.start));
-            let line = before.map(|before| format!(" at line {}", before.matches('\n').count() + 1));
-            let (line, message) = (line.unwrap_or_default(), text::joined(error.message()));
-            of_file(format!("the file is not valid TOML{line}: {message}"))
-        })?;
+        let table: toml::Table =
+            content.parse().map_err(|error: toml::de::Error| of_file(toml_problem(content, &error)))?;
         let mut entries = Vec::new();
         for (key, value) in table {
             match (key.as_str(), value) {

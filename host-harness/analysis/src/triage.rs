@@ -172,7 +172,7 @@ impl TriageEntry {
         }
         match entry.until {
             Some(until) if !holds(Some(until), now) => Err(TriageError::Ended(until)),
-            Some(until) if until > LAST => Err(TriageError::NoEnd),
+            Some(until) if until > LAST => Err(TriageError::TooLate),
             _ => Ok(entry),
         }
     }
@@ -217,7 +217,7 @@ pub enum TriageError {
     Ended(Timestamp),
     /// It would end after all dates that can be written.
     #[error("the decision ends after the year 9999")]
-    NoEnd,
+    TooLate,
     /// A text is too long.
     #[error("the {field} is longer than {signs} characters")]
     TooLong {

@@ -184,6 +184,9 @@ fn says(query: &Query, name: &str) -> bool {
 
 type Requests = Vec<(Tenant, ExportRequest)>;
 
+/// What to do about a file that cannot be written.
+const UNWRITABLE: &str = "check that its folder is there and that you may write to it";
+
 /// Bytes that are written at a time.
 const BUFFER: usize = 64 << 10;
 
@@ -239,8 +242,7 @@ impl Write for Unlocked {
 /// Writes to a file beside the one that is meant and puts it in its place when all
 /// of it is on the disk: a half export is never there.
 async fn to_file(requests: Requests, path: &Path) -> Result<ExportSummary, Failure> {
-    let hint = "check that its folder is there and that you may write to it";
-    let failed = |error: io::Error| Failure::from(Error::Folder(path.to_owned(), error)).with_hint(hint);
+    let failed = |error: io::Error| Failure::from(Error::Folder(path.to_owned(), error)).with_hint(UNWRITABLE);
     // A device or pipe is written to, and not replaced.
     if fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir()) {
         let file = fs::OpenOptions::new().write(true).open(path).map_err(failed)?;

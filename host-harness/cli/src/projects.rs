@@ -56,8 +56,8 @@ fn show(output: Output, list: &ProjectList) {
             (Some(_), _) => Cell::from("no longer listed"),
             (None, Some(at)) => at.into(),
             (None, None) if row.outcome == Outcome::NeverScanned => "never".into(),
-            // Something was found there, and nobody tells when.
-            (None, None) => "not told".into(),
+            // Something was found there, and the source does not say when.
+            (None, None) => "unknown".into(),
         };
         table.add_row(cells![
             &project.name,

@@ -217,7 +217,7 @@ const fn advice(wrong: &TriageError) -> &'static str {
         TriageError::NoReason(_) => "say why with --reason",
         TriageError::NoAuthor => "name yourself with --author NAME",
         TriageError::Ended(_) => "give --until a time to come, or leave it out",
-        TriageError::NoEnd => "leave --until out: without an end it holds until somebody clears it",
+        TriageError::TooLate => "leave --until out: without an end it holds until somebody clears it",
         TriageError::TooLong { .. } => {
             "shorten it: a reason has up to 500 characters, a comment up to 3,000, and all else up to 100"
         }

@@ -79,9 +79,11 @@ struct Said {
     severity: Severity,
     /// The vulnerability without its properties.
     vulnerability: Value,
-    /// Names and values, in the order of the findings.
-    properties: Vec<(&'static str, String)>,
+    properties: Properties,
 }
+
+/// Names and values, each once, by the position of the name.
+type Properties = BTreeSet<(usize, &'static str, String)>;
 
 pub(crate) struct CycloneDx<W> {
     out: W,
@@ -142,7 +144,7 @@ impl<W: Write> CycloneDx<W> {
     /// Writes the vulnerabilities of the repository under way.
     fn settle(&mut self) -> io::Result<()> {
         for Said { mut vulnerability, properties, .. } in std::mem::take(&mut self.said).into_values() {
-            let named = |(name, value)| json!({ "name": property(name), "value": value });
+            let named = |(_, name, value)| json!({ "name": property(name), "value": value });
             if let Some(fields) = vulnerability.as_object_mut() {
                 fields.insert("properties".to_owned(), properties.into_iter().map(named).collect());
             }
@@ -258,27 +260,22 @@ impl<W: Write> Document for CycloneDx<W> {
             it.scope().clone_into(&mut self.said_of);
         }
         let id = dependency.advisories.first().map_or_else(|| words::rule_id(it), |it| &it.id).to_owned();
-        let said = Said {
-            state: statement.state,
-            severity: it.finding.severity,
-            vulnerability: vulnerability(it, &id, &dependency.advisories, reference, &analysis),
-            properties: properties(it),
-        };
+        let (state, severity) = (statement.state, it.finding.severity);
+        let vulnerability = |id: &str| vulnerability(it, id, &dependency.advisories, reference, &analysis);
         match self.said.entry((reference, id)) {
-            Entry::Vacant(entry) => _ = entry.insert(said),
+            Entry::Vacant(entry) => {
+                let vulnerability = vulnerability(&entry.key().1);
+                entry.insert(Said { state, severity, vulnerability, properties: properties(it) });
+            }
             // Readers know one state of a vulnerability in a component: the most cautious one,
             // and of several such findings the worst.
             Entry::Occupied(mut entry) => {
-                let known = entry.get_mut();
-                let Said { state, severity, vulnerability, properties } = said;
-                if (known.state, known.severity) < (state, severity) {
+                if (entry.get().state, entry.get().severity) < (state, severity) {
+                    let vulnerability = vulnerability(&entry.key().1);
+                    let known = entry.get_mut();
                     (known.state, known.severity, known.vulnerability) = (state, severity, vulnerability);
                 }
-                for it in properties {
-                    if !known.properties.contains(&it) {
-                        known.properties.push(it);
-                    }
-                }
+                entry.get_mut().properties.extend(properties(it));
             }
         }
         Ok(Outcome::Written)
@@ -427,7 +424,7 @@ fn vulnerability(it: &Exported, id: &str, advisories: &[AdvisoryId], reference: 
 }
 
 /// What CycloneDX has no member for.
-fn properties(it: &Exported) -> Vec<(&'static str, String)> {
+fn properties(it: &Exported) -> Properties {
     let dependency = it.finding.dependency.as_ref();
     let properties = [
         ("id", Some(it.id.clone())),
@@ -442,5 +439,5 @@ fn properties(it: &Exported) -> Vec<(&'static str, String)> {
         ("affected-range", dependency.and_then(|it| it.affected_range.clone())),
         ("issue", it.issue.as_ref().map(|issue| issue.id.clone())),
     ];
-    properties.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    properties.into_iter().enumerate().filter_map(|(at, (name, value))| Some((at, name, value?))).collect()
 }

@@ -196,8 +196,8 @@ impl<'a> Collection<'a> {
         }
     }
 
-    /// A lockfile that is still at a place on the machine of the scan, where no record
-    /// was told so by itself: with the next checkout it is another one.
+    /// A lockfile whose path is still absolute, where no record has a diagnostic for its
+    /// own: a scan elsewhere would report another one.
     pub fn path_of_the_machine(&self) -> Option<String> {
         let Normalized { findings, packages, diagnostics, .. } = &self.normalized;
         if diagnostics.iter().any(|it| it.code == "absolute-path") {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Harness, stage::ScratchStage, workbench::Answers};
-use crate::{error::Error, host::Options};
+use crate::{error::Error, host::Options, toml_problem::toml_problem};
 
 /// How a connector is to be judged, and against what.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ pub struct ConformanceFile {
 impl ConformanceFile {
     /// Reads one; an error is for people.
     pub fn read(text: &str) -> Result<Self, String> {
-        let file: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        let file: Self = toml::from_str(text).map_err(|error| toml_problem(text, &error))?;
         if let Some(name) = file.skip.keys().find(|name| Check::of(name).is_none()) {
             return Err(format!("no check is called `{name}`"));
         }
@@ -97,5 +97,19 @@ impl Harness {
         // What was recorded before is better than nothing.
         let cassette = if record && bench.network.has_good_answers() { bench.recording()? } else { None };
         Ok(Judged { report, cassette })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ConformanceFile;
+
+    #[test]
+    fn a_check_is_skipped_by_its_name_and_with_a_reason() {
+        let problem = |text: &str| ConformanceFile::read(text).err();
+        assert_eq!(problem("[skip]\nC9 = \"the vendor has no dates\""), None);
+        assert_eq!(problem("[skip]\nC9 = \" \"").as_deref(), Some("give the reason why `C9` is skipped"));
+        assert_eq!(problem("[skip]\nZ9 = \"why\"").as_deref(), Some("no check is called `Z9`"));
+        assert!(problem("[skip\n").is_some_and(|it| it.starts_with("the file is not valid TOML at line 1: ")));
     }
 }

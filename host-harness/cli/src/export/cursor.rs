@@ -11,6 +11,7 @@ use host_harness::{
     grant::{Part, read_bounded},
 };
 
+use super::UNWRITABLE;
 use crate::error::{Failure, USAGE};
 
 /// What is stored while an export reads says an earlier time than it is seen: so
@@ -60,8 +61,7 @@ impl CursorFile {
 
     /// Notes that everything up to then was handed over, in one piece.
     pub fn write(self) -> Result<(), Failure> {
-        let hint = "check that its folder is there and that you may write to it";
-        let failed = |error: io::Error| Failure::from(Error::Folder(self.path.clone(), error)).with_hint(hint);
+        let failed = |error: io::Error| Failure::from(Error::Folder(self.path.clone(), error)).with_hint(UNWRITABLE);
         let mut part = Part::beside(&self.path, ".harness-cursor-").map_err(failed)?;
         writeln!(part.inner, "{}", self.next).and_then(|()| part.put(&self.path)).map_err(failed)
     }

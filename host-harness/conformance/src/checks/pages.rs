@@ -62,7 +62,11 @@ pub(super) async fn check(
         trial.case(got.is_ok(), case, "a read that goes on, or `protocol`", || got.err().unwrap_or_default());
     }
     if trial.cases == 0 {
-        trial.note = Some("no read had a second page".to_owned());
+        let why = match tried.is_empty() {
+            true => "no read had a second page",
+            false => "the records were found in no list of the answers",
+        };
+        trial.note = Some(why.to_owned());
     }
     book.close(trial);
 }
@@ -90,15 +94,37 @@ fn with_less(asked: &Asked, answer: &Response<Bytes>, left: usize) -> Option<Res
     Some(answer.clone().map(|_| Bytes::from(body.to_string())))
 }
 
-/// The list that a record is in.
+/// The innermost list that a record is in, by itself or within what is around it.
 fn list_of<'a>(value: &'a mut Value, record: &Value) -> Option<&'a mut Vec<Value>> {
     match value {
-        Value::Array(items) => match items.contains(record) {
-            true => Some(items),
-            false => items.iter_mut().find_map(|item| list_of(item, record)),
-        },
+        Value::Array(items) => {
+            let at = items.iter().position(|item| holds(item, record))?;
+            match items.get(at).is_some_and(|item| is_listed(item, record)) {
+                true => list_of(items.get_mut(at)?, record),
+                false => Some(items),
+            }
+        }
         Value::Object(fields) => fields.values_mut().find_map(|field| list_of(field, record)),
         _ => None,
+    }
+}
+
+/// Whether a value is the record, or has it somewhere.
+fn holds(value: &Value, record: &Value) -> bool {
+    value == record
+        || match value {
+            Value::Array(items) => items.iter().any(|item| holds(item, record)),
+            Value::Object(fields) => fields.values().any(|field| holds(field, record)),
+            _ => false,
+        }
+}
+
+/// Whether a list in a value has the record.
+fn is_listed(value: &Value, record: &Value) -> bool {
+    match value {
+        Value::Array(_) => holds(value, record),
+        Value::Object(fields) => fields.values().any(|field| is_listed(field, record)),
+        _ => false,
     }
 }
 
@@ -120,5 +146,22 @@ fn is_told(failure: &CallFailure) -> Result<(), String> {
     match failure {
         CallFailure::Contract(error) if error.code == ErrorCode::Protocol => Ok(()),
         other => Err(shown(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::list_of;
+
+    #[test]
+    fn the_list_of_a_record_is_found_however_the_record_is_wrapped() {
+        let record = json!({"id": 1, "tags": ["a"]});
+        let found = |mut answer: Value| list_of(&mut answer, &record).map(|list| list.len());
+        assert_eq!(found(json!([record, 2])), Some(2));
+        assert_eq!(found(json!({"data": {"edges": [{"node": record}, {"node": 2}, 3]}})), Some(3));
+        assert_eq!(found(json!([["x"], [record, 1, 2, 3]])), Some(4));
+        assert_eq!(found(json!({"one": record, "others": [1]})), None);
     }
 }

@@ -1,10 +1,6 @@
-//! A finding of the fake connector, and what its vendor answers.
+//! A finding of the fake connector.
 
-use appsec_grant::BucketStore;
-use appsec_model::{Error, Finding, Identity, Kind, Lifecycle, ProjectRef, Severity, Status, Triage, TriageState};
-use serde_json::{Value, json};
-
-use crate::subject::Call;
+use appsec_model::{Finding, Identity, Kind, Lifecycle, ProjectRef, Severity, Status, Triage, TriageState};
 
 pub(super) fn finding(index: u32, id: String, project: String, rule: String, title: String) -> Finding {
     Finding {
@@ -46,25 +42,4 @@ pub(super) fn finding(index: u32, id: String, project: String, rule: String, tit
         fix_failures: Vec::new(),
         first_seen_scan: None,
     }
-}
-
-/// What the vendor answers.
-pub(super) fn vendor(path: &str) -> Value {
-    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7});
-    let path = path.split('?').next().unwrap_or_default();
-    match path.split('/').collect::<Vec<_>>().as_slice() {
-        ["", "projects", ..] => json!({"of": ["1", "2"]}),
-        ["", "findings", project, page] => {
-            json!({"of": [found(&format!("{project}-{page}-1"), project), found(&format!("{project}-{page}-2"), project)]})
-        }
-        _ => json!({"of": "me"}),
-    }
-}
-
-pub(super) fn unavailable(status: Option<u16>) -> Error {
-    Error::unavailable(status, "it did not answer")
-}
-
-pub(super) fn keep(call: &Call, key: &str) {
-    call.bucket.commit(&[(key.to_owned(), Some(b"{}".to_vec()))].into()).unwrap();
 }
