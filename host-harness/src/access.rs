@@ -4,7 +4,7 @@
 //! whoever owns the data folder. A program has a token: of one tenant, with a role,
 //! until it expires. What either does is written down.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use appsec_grant::{TenantId, counted};
 use appsec_model::Timestamp;
@@ -196,7 +196,7 @@ impl Access {
     /// Days for which a token works at most.
     pub const LONGEST_DAYS: u64 = 366;
     /// For how long a browser that was let in stays in.
-    pub const SESSION_TIME: Duration = Duration::from_secs(30 * 86_400);
+    pub const SESSION_TIME: Duration = Duration::from_secs(90 * 86_400);
 
     pub(crate) fn new(store: AccessStore, clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         Self { store, clock }
@@ -209,6 +209,16 @@ impl Access {
     fn in_(&self, time: Duration) -> Timestamp {
         let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(self.now().as_micros().saturating_add(micros))
+    }
+
+    /// Notes where a server answers, for whoever makes a link to it.
+    pub async fn set_address(&self, address: SocketAddr) -> Result<(), AccessError> {
+        Ok(self.store.set_address(address).await?)
+    }
+
+    /// Where the server of the data folder answered last, if there was one.
+    pub async fn address(&self) -> Result<Option<SocketAddr>, AccessError> {
+        Ok(self.store.address().await?)
     }
 
     /// The key of a fresh link, which lets one browser in.

@@ -17,6 +17,7 @@ pub use self::{
     coverage::{CoverageLine, coverage_csv},
     csv::CsvWriter,
     dashboard::DAYS_CSV,
+    findings::chosen_value,
     issues::{ISSUES, ISSUES_CSV},
     packages::{PACKAGES, PACKAGES_CSV},
     policies::{POLICIES_CSV, POLICY_RESULTS_CSV},
@@ -32,6 +33,14 @@ pub struct Column<R, T = String> {
     /// What it says.
     pub of: fn(&R) -> T,
 }
+
+impl<R, T> Clone for Column<R, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, T> Copy for Column<R, T> {}
 
 const fn column<R, T>(name: &'static str, of: fn(&R) -> T) -> Column<R, T> {
     Column { name, of }

@@ -176,6 +176,8 @@ pub enum Takes {
     Instance,
     /// Where a page begins.
     Cursor,
+    /// Columns of a table, of these.
+    Columns(&'static [&'static str]),
 }
 
 impl Takes {
@@ -186,7 +188,7 @@ impl Takes {
 
     /// Whether one text may hold several, with commas between them.
     pub const fn is_list(self) -> bool {
-        matches!(self, Self::Words(_) | Self::Severities | Self::Cwes | Self::Owasp)
+        matches!(self, Self::Words(_) | Self::Severities | Self::Cwes | Self::Owasp | Self::Columns(_))
     }
 
     /// What it is where it is given without a value.
@@ -216,7 +218,7 @@ impl Takes {
             Self::Text | Self::Texts => Ok(Given::Text(text.to_owned())),
             Self::Words(_) if text.is_empty() => Err("a word".to_owned()),
             Self::Words(_) => Ok(Given::Text(text.to_owned())),
-            Self::OneOf(words) | Self::Choice(words) => choice(words),
+            Self::OneOf(words) | Self::Choice(words) | Self::Columns(words) => choice(words),
             Self::Pairs => {
                 let (key, value) = text.split_once('=').ok_or("KEY=VALUE, such as team=payments")?;
                 Ok(Given::Pair(key.to_owned(), value.to_owned()))
@@ -477,6 +479,11 @@ impl Query {
         self.values(name).find_map(|it| if let Given::Instance(name) = it { Some(name) } else { None })
     }
 
+    /// The columns that are chosen, in their order; none where nobody chose.
+    pub fn columns(&self) -> Vec<String> {
+        self.texts("columns")
+    }
+
     /// How many rows are shown at most.
     pub fn limit(&self) -> u32 {
         self.whole("limit").unwrap_or(u32::MAX)
@@ -535,7 +542,7 @@ pub(crate) mod samples {
             Takes::Text | Takes::Texts => "a b".to_owned(),
             Takes::Pairs => "team=a=b".to_owned(),
             Takes::Words(open) => open.named().join(","),
-            Takes::OneOf(words) | Takes::Choice(words) => words[1].to_owned(),
+            Takes::OneOf(words) | Takes::Choice(words) | Takes::Columns(words) => words[1].to_owned(),
             Takes::Severity => "high".to_owned(),
             Takes::Severities => "high,low".to_owned(),
             Takes::Cwes => "CWE-79,89".to_owned(),

@@ -103,7 +103,7 @@ pub fn probing(
     tell: &dyn Fn(DaemonEvent),
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
     if let Some(probes) = &probes {
-        tell(DaemonEvent::Metrics { address: probes.address()?.to_string() });
+        tell(DaemonEvent::Metrics { address: probes.address().to_string() });
     }
     let stop = stop.clone();
     Ok(async move {

@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::BoolishValueParser};
 use host_harness::{
     Acceptance, Error, MappingError, MappingList, ProjectName, ReleaseReport, ScanFieldChanges, Tenant,
     columns::MAPPINGS_CSV,
@@ -134,6 +134,12 @@ pub struct MetadataArgs {
     /// Set any other key
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     metadata: Vec<(String, String)>,
+    /// Include the project in scheduled syncs, or leave it out [default: include]
+    #[arg(long, value_name = "true|false", value_parser = BoolishValueParser::new())]
+    scheduled: Option<bool>,
+    /// Notify the webhook of runs that sync it, or do not [default: notify]
+    #[arg(long, value_name = "true|false", value_parser = BoolishValueParser::new())]
+    notify: Option<bool>,
     /// Remove a field, or a key of the metadata
     #[arg(long, value_name = "FIELD")]
     clear: Vec<String>,
@@ -236,9 +242,10 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             })?;
         }
         Command::Metadata(args) => {
-            let MetadataArgs { project, environment, branch, tag, metadata, clear } = args;
-            let set = ScanFields { environment, branch, tag, metadata: metadata.into_iter().collect() };
-            let changed = tenant.set_scan_fields(&project.into(), ScanFieldChanges { clear, set }).await;
+            let MetadataArgs { project, environment, branch, tag, metadata, scheduled, notify, clear } = args;
+            let metadata = metadata.into_iter().collect();
+            let changes = ScanFieldChanges { clear, environment, branch, tag, metadata, scheduled, notify };
+            let changed = tenant.set_scan_fields(&project.into(), changes).await;
             output.result(&changed.map_err(told)?, |row| show_row(output, row))?;
         }
     }
@@ -402,7 +409,9 @@ fn fields(fields: &ScanFields) -> String {
     let named = [("environment", &fields.environment), ("branch", &fields.branch), ("tag", &fields.tag)];
     let named = named.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
     let metadata = fields.metadata.iter().map(|(key, value)| format!("{key}={value}"));
-    named.chain(metadata).collect::<Vec<_>>().join(", ")
+    let left_out = [(fields.scheduled, "not scheduled"), (fields.notify, "not notified")];
+    let left_out = left_out.into_iter().filter(|(is_in, _)| !is_in).map(|(_, what)| what.to_owned());
+    named.chain(metadata).chain(left_out).collect::<Vec<_>>().join(", ")
 }
 
 fn show_proposals(output: Output, list: &MappingList) {

@@ -50,6 +50,9 @@ pub enum Command {
         /// Limit the number of results, newest first
         #[arg(long, default_value_t = 20, value_name = "N")]
         limit: u32,
+        /// Skip this many results
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        offset: u32,
     },
     /// Resend a delivery, whatever its result
     Resend {
@@ -152,9 +155,12 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let delivery = delivery.map_err(|error| Failure::from(error).of(tenant.id(), None))?;
             return told(output, delivery);
         }
-        Command::Deliveries { instance, limit } => {
-            let list = tenant.delivery_list(instance.as_ref(), limit).await?;
-            output.result(&list, |list| show_deliveries(output, &list.deliveries))?;
+        Command::Deliveries { instance, limit, offset } => {
+            let list = tenant.delivery_list(instance.as_ref(), limit, offset).await?;
+            output.result(&list, |list| {
+                show_deliveries(output, &list.deliveries);
+                output.line(format!("{} of {}", list.deliveries.len(), list.total));
+            })?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -163,7 +169,9 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 /// Shows a delivery that was just tried; a failure where it was not accepted.
 fn told(output: Output, delivery: Delivery) -> Result<ExitCode, Failure> {
     let taken = delivery.state == DeliveryState::Delivered;
-    output.result(&DeliveryList { deliveries: vec![delivery] }, |list| show_deliveries(output, &list.deliveries))?;
+    output.result(&DeliveryList { total: 1, deliveries: vec![delivery] }, |list| {
+        show_deliveries(output, &list.deliveries)
+    })?;
     Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

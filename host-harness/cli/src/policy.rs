@@ -93,6 +93,9 @@ pub struct ResultArgs {
     /// Limit the number of results
     #[arg(long, default_value_t = 50, value_name = "N")]
     limit: u32,
+    /// Skip this many results
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    offset: u32,
     #[command(flatten)]
     csv: CsvArg,
 }
@@ -168,8 +171,8 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
         Command::Check(args) => return check(context, args).await,
         Command::Results(args) => {
-            let ResultArgs { finding, issue, policies, limit, csv } = args;
-            let list = context.tenant()?.policy_result_list(policies, finding, issue, limit).await?;
+            let ResultArgs { finding, issue, policies, limit, offset, csv } = args;
+            let list = context.tenant()?.policy_result_list(policies, finding, issue, (limit, offset)).await?;
             output.listed(csv, (POLICY_RESULTS_CSV, &list.results), &list, |list| {
                 show_results(output, &list.results);
                 output.line(format!("{} of {}", list.results.len(), list.total));

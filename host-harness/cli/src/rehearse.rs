@@ -45,7 +45,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         record: vendor.record.is_some(),
         secret: vendor.secret,
         settings: vendor.settings,
-        selection: Selection { kinds: args.kinds, projects: args.projects },
+        selection: Selection { kinds: args.kinds, projects: args.projects, ..Selection::default() },
     };
     let shown = Shown::new(context.output, "rehearsal");
     let rehearsed = context.harness.rehearse(asked, shown.progress()).await;

@@ -1,7 +1,12 @@
 //! `harness serve`: the pages and the HTTP API, and the daemon beside them, until
 //! it is stopped.
 
-use std::{io::Write, net::SocketAddr, process::ExitCode, sync::Arc};
+use std::{
+    io::Write,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use appsec_web::{Probes, ServeError, ServeOptions, Server};
 use host_harness::{
@@ -23,7 +28,7 @@ use crate::{
 #[derive(clap::Args)]
 pub struct Args {
     /// Listen on this address of this machine
-    #[arg(long, default_value = ADDRESS, value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value_t = ADDRESS, value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// Serve /healthz, /readyz and /metrics (Prometheus) without a session on this address of this machine
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -34,19 +39,24 @@ pub struct Args {
 }
 
 /// Where it listens where nobody says it.
-const ADDRESS: &str = "127.0.0.1:7373";
+const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7373);
 
 #[derive(clap::Args)]
 pub struct LinkArgs {
-    /// Set the address at which the server listens
-    #[arg(long, default_value = ADDRESS, value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
+    /// Set the address at which the server listens [default: where it listened last]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
 }
 
 /// What `link` prints: a link like those of the server itself.
 pub async fn link(context: &Context, args: &LinkArgs) -> Result<ExitCode, Failure> {
-    let key = context.harness.access()?.new_link().await.map_err(Error::from)?;
-    tell(context.output, &Event::Link { url: appsec_web::link(args.listen, &key) });
+    let access = context.harness.access()?;
+    let address = match args.listen {
+        Some(address) => address,
+        None => access.address().await.map_err(Error::from)?.unwrap_or(ADDRESS),
+    };
+    let key = access.new_link().await.map_err(Error::from)?;
+    tell(context.output, &Event::Link { url: appsec_web::link(address, &key) });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,7 +117,7 @@ pub async fn run(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         events: daemon.as_ref().map(Daemon::event_receiver),
     };
     let server = Server::bind(harness, options).await?;
-    tell(output, &Event::Listening { address: server.address()?.to_string() });
+    tell(output, &Event::Listening { address: server.address().to_string() });
     let json = output.is_json();
     let probing = daemon::probing(probes, &stop, &|event| daemon::tell(event, json))?;
     let signals = {

@@ -123,7 +123,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
     let on_gone = args.vanishing();
     for name in names {
         let options = SyncOptions {
-            selection: Selection { kinds: args.kinds.clone(), projects: args.projects.clone() },
+            selection: Selection { kinds: args.kinds.clone(), projects: args.projects.clone(), ..Selection::default() },
             incremental: args.incremental,
             full: args.full || on_gone != Vanishing::AsSet,
             fresh: args.restart,

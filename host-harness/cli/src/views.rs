@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use host_harness::{
     FindingList, Listed, NoProject, Tenant, Unread, UnreadProjects, View,
+    columns::{Column, chosen_value},
     query::{List, Query},
+    store::FindingRow,
 };
 
 use super::{
@@ -13,6 +15,7 @@ use super::{
     error::Failure,
     filters::{self, Filters},
     output::{CsvArg, Output, remark},
+    table::{Cell, Table},
 };
 
 #[derive(clap::Args)]
@@ -102,10 +105,11 @@ async fn exec(context: &Context, view: View, query: &Query, csv: CsvArg) -> Resu
     remark_on_base(tenant.unseen_base_of(query).await?);
     let Listed { list, left_out, unread, .. } = listed(&tenant, tenant.finding_list(query).await)?;
     let (output, begin) = (context.output, query.page_begin());
-    let columns = view.csv_columns();
+    let chosen = query.columns();
+    let columns = view.chosen_columns(&chosen);
     output.listed(csv, (&columns, &list.findings), &list, |list| match list.total.total {
         0 => output.line(none(view.noun(), unread.as_ref())),
-        _ => show_list(output, view, list, begin),
+        _ => show_columns(output, view, list, (!chosen.is_empty()).then_some(columns.as_slice()), begin),
     })?;
     if let Some(next) = list.next_cursor.filter(|_| csv.is_given()) {
         remark(format!("there are more: --cursor {next}"));
@@ -134,12 +138,32 @@ fn spare(view: View) -> &'static [&'static str] {
 
 /// A list as a table; the page begins behind so many rows, or behind a cursor.
 pub fn show_list(output: Output, view: View, list: &FindingList, offset: Option<u32>) {
+    show_columns(output, view, list, None, offset);
+}
+
+/// The same, with columns that were chosen.
+fn show_columns(
+    output: Output,
+    view: View,
+    list: &FindingList,
+    chosen: Option<&[Column<FindingRow>]>,
+    offset: Option<u32>,
+) {
     if list.findings.is_empty() {
         let noun = view.noun();
         output.line(if list.total.total == 0 { none(noun, None) } else { format!("No {noun} on this page.") });
         return;
     }
-    output.print(&output.list(&view.columns(), &list.findings).spare(spare(view)));
+    match chosen {
+        None => output.print(&output.list(&view.columns(), &list.findings).spare(spare(view))),
+        Some(columns) => {
+            let mut table = Table::new(columns.iter().map(|it| it.name.replace('_', " ").to_uppercase()));
+            for row in &list.findings {
+                table.add_row(columns.iter().map(|it| Cell::from(chosen_value(it, row))));
+            }
+            output.print(&table);
+        }
+    }
     output.line(format!("{} of {}", list.findings.len(), list.total));
     if let Some(next) = &list.next_cursor {
         // A cursor is long, and a number of rows is not; whoever gave one goes on with one.

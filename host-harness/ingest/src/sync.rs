@@ -38,7 +38,8 @@ use crate::{
 use appsec_grant::Code;
 use appsec_sandbox::{CallFailure, Connector, Grant};
 use appsec_store::{
-    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, LookedAt, OnAbsence, Run, RunMode, RunState,
+    Cause, Fetch, FetchState, IngestHandle, Instance, InstanceStatus, LookedAt, OnAbsence, Run, RunExtent, RunMode,
+    RunState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -68,6 +69,8 @@ pub struct SyncOptions {
     pub full: bool,
     /// Begin anew, even where the last sync was cut off.
     pub fresh: bool,
+    /// A schedule asks for it: leaves out the projects that are not scheduled.
+    pub scheduled: bool,
     /// An event asks for it: reads the selection as far as the vendor has it,
     /// goes on with nothing, and takes nothing for gone.
     pub event: bool,
@@ -155,9 +158,12 @@ impl InstanceSync {
             (false, false) => RunMode::Full,
         };
         // One of some projects or kinds is begun anew: others may be meant now.
-        let goes_on = |mode: RunMode, whole: bool| whole && !options.fresh && (!options.full || mode == RunMode::Full);
+        let goes_on = |mode: RunMode, extent: RunExtent| {
+            let is_same = extent == RunExtent::Whole || (extent == RunExtent::Scheduled && options.scheduled);
+            is_same && !options.fresh && (!options.full || mode == RunMode::Full)
+        };
         let run_id = match unfinished {
-            Some((run, unfinished, whole)) if goes_on(unfinished, whole) => {
+            Some((run, unfinished, extent)) if goes_on(unfinished, extent) => {
                 (sync.progress)(SyncEvent::Resumed { run });
                 store.run(move |store| store.resume_run(run).map(|()| run)).await?
             }
@@ -168,7 +174,7 @@ impl InstanceSync {
                     store.run(move |store| store.finish_run(old, RunState::Failed, Some(&why), now)).await?;
                 }
                 let begun = tokio::select! {
-                    begun = sync.begin(&caller, mode, &options.selection) => begun,
+                    begun = sync.begin(&caller, mode, options.selection, options.scheduled) => begun,
                     () = sync.stop.cancelled() => Err(Error::Stopped),
                 };
                 match begun {
@@ -189,42 +195,55 @@ impl InstanceSync {
 
     /// Lists the projects, maps those that are new, plans the reads of those
     /// that are mapped, and writes all of it down.
-    async fn begin(&self, caller: &Caller, mode: RunMode, selection: &Selection) -> Result<i64, Error> {
+    async fn begin(
+        &self,
+        caller: &Caller,
+        mode: RunMode,
+        mut selection: Selection,
+        scheduled: bool,
+    ) -> Result<i64, Error> {
         let (connection, projects) = self.projects(caller).await?;
         let (instance_id, now) = (self.instance.id, (self.clock)());
         let projects = Arc::new(projects);
         let known = projects.clone();
-        let mapped = self
+        let (mapped, left_out) = self
             .store
             .run(move |store| {
                 store.replace_projects(instance_id, &known, now)?;
-                store.read_projects(instance_id)
+                let left_out = if scheduled { store.left_out_of_schedule(instance_id)? } else { HashSet::new() };
+                Ok((store.read_projects(instance_id)?, left_out))
             })
             .await?;
+        selection.without = left_out.intersection(&mapped).cloned().collect();
+        let extent = match mode {
+            RunMode::Event => RunExtent::Selection,
+            _ if selection.narrows() => RunExtent::Selection,
+            _ if !selection.without.is_empty() => RunExtent::Scheduled,
+            _ => RunExtent::Whole,
+        };
         let reads = match mode {
-            RunMode::Event => match plan::at_hand(&connection, &projects, &mapped, selection) {
+            RunMode::Event => match plan::at_hand(&connection, &projects, &mapped, &selection) {
                 Some(selection) => plan::plan(&connection, &projects, &mapped, &selection)?,
                 None => Vec::new(),
             },
-            _ => plan::plan(&connection, &projects, &mapped, selection)?,
+            _ => plan::plan(&connection, &projects, &mapped, &selection)?,
         };
         let chosen = plan::projects_of(&reads, &projects, &mapped);
         (self.progress)(SyncEvent::Projects { listed: projects.len(), chosen });
-        let whole = mode != RunMode::Event && selection.kinds.is_empty() && selection.projects.is_empty();
         self.store
             .run(move |store| {
-                let mode = match (mode, store.last_complete_start(instance_id)?) {
+                let mode = match (mode, store.last_complete_start(instance_id, extent)?) {
                     (RunMode::Event, _) => mode,
                     // What is new since then would not be all of a project that
                     // was not read then, nor where the clock was put back.
                     (RunMode::Incremental, Some(last))
-                        if last <= now && !store.has_mapped_since(instance_id, last)? =>
+                        if last <= now && !store.has_mapped_since(instance_id, last, extent)? =>
                     {
                         mode
                     }
                     _ => RunMode::Full,
                 };
-                store.start_run(instance_id, mode, whole, chosen as u64, &reads, now)
+                store.start_run(instance_id, mode, extent, chosen as u64, &reads, now)
             })
             .await
             .map_err(Error::from)
@@ -329,7 +348,11 @@ impl InstanceSync {
             RunMode::Full | RunMode::Import | RunMode::Renormalize | RunMode::Event => None,
             RunMode::Incremental => {
                 let overlap = i64::try_from(OVERLAP.as_micros()).unwrap_or(i64::MAX);
-                let last = self.store.run(move |store| store.last_complete_start(instance_id)).await?;
+                let last = self.store.run(move |store| {
+                    let this = store.unfinished_run(instance_id)?.filter(|(id, ..)| *id == run_id);
+                    store.last_complete_start(instance_id, this.map_or(RunExtent::Whole, |(.., extent)| extent))
+                });
+                let last = last.await?;
                 last.map(|last| Timestamp::from_micros(last.as_micros().saturating_sub(overlap)))
             }
         };

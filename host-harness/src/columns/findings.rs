@@ -72,59 +72,87 @@ impl View {
 
     /// The columns of the list as CSV.
     pub fn csv_columns(self) -> Vec<Column<FindingRow>> {
-        let mut columns: Vec<Column<FindingRow>> = vec![
-            column("id", |row| row.id.to_string()),
-            column("priority", |row| row.priority.to_string()),
-            column("severity", |row| row.severity.as_str().to_owned()),
-            column("kind", |row| row.kind.clone()),
-            column("status", |row| row.status.clone()),
-            column("instance", |row| row.instance.clone()),
-            column("project", |row| row.project.clone()),
-            column("repository", |row| optional(row.repository.as_ref())),
-            column("environment", |row| optional(row.environment.as_ref())),
-            column("title", |row| row.title.clone()),
-            column("rule", |row| optional(row.rule_id.as_ref())),
-            column("path", |row| optional(row.path.as_ref())),
-            column("line", |row| optional(row.start_line)),
-        ];
-        if matches!(self, Self::All | Self::Vulnerabilities) {
-            columns.extend([
-                column("package", |row: &FindingRow| row.package.clone().unwrap_or_default()),
-                column("reachability", |row| optional(row.reachability.as_ref())),
-                column("advisories", |row| row.advisories.join(", ")),
-                column("cvss", |row| optional(row.cvss)),
-                column("epss", |row| optional(row.epss)),
-                column("kev", |row| row.kev.to_string()),
-            ]);
+        let is_own = |name: &str| match name {
+            "package" | "reachability" | "advisories" | "cvss" | "epss" | "kev" => {
+                matches!(self, Self::All | Self::Vulnerabilities)
+            }
+            "transitivity" | "fix" => self == Self::Vulnerabilities,
+            "opens" | "validation" => self == Self::Secrets,
+            "cwes" | "cwe_top25_rank" => matches!(self, Self::All | Self::Weaknesses),
+            _ => true,
+        };
+        ALL.iter().filter(|it| is_own(it.name)).copied().collect()
+    }
+
+    /// The columns of these names, in this order; those of CSV where there are none.
+    pub fn chosen_columns(self, names: &[String]) -> Vec<Column<FindingRow>> {
+        if names.is_empty() {
+            return self.csv_columns();
         }
-        match self {
-            Self::Vulnerabilities => {
-                columns.extend([column("transitivity", transitivity), column("fix", fix)]);
-            }
-            Self::Secrets => {
-                columns.extend([column("opens", service), column("validation", validation)]);
-            }
-            Self::All | Self::Weaknesses => {
-                columns.extend([column("cwes", cwes), column("cwe_top25_rank", |row| optional(row.cwe_rank))]);
-            }
-        }
-        columns.extend([
-            column("first_seen_at", |row: &FindingRow| row.first_seen_at.to_string()),
-            column("ingested_at", |row| row.ingested_at.to_string()),
-            column("closed_at", |row| optional(row.closed_at)),
-            column("last_seen_at", |row| row.last_seen_at.to_string()),
-            column("changed_at", |row| row.changed_at.to_string()),
-            column("occurrences", |row| row.occurrences.to_string()),
-            column("decision", |row| decision(row, |it| Some(it.entry.decision.to_string()))),
-            column("decision_reason", |row| decision(row, |it| it.entry.reason.clone())),
-            column("decision_until", |row| decision(row, |it| Some(it.entry.until?.to_string()))),
-            column("decided_by", |row| decision(row, |it| Some(it.author.clone()))),
-            column("assignee", |row| decision(row, |it| it.entry.assignee.clone())),
-            column("labels", |row| decision(row, |it| Some(it.entry.labels.join(", ")))),
-        ]);
-        columns
+        names.iter().filter_map(|name| ALL.iter().find(|it| it.name == name)).copied().collect()
     }
 }
+
+/// What a column that was chosen says of a row to people.
+pub fn chosen_value(column: &Column<FindingRow>, row: &FindingRow) -> Value {
+    match column.name {
+        "severity" => Value::Severity(Some(row.severity)),
+        "priority" => Value::Number(row.priority.into()),
+        "occurrences" => Value::Number(row.occurrences.into()),
+        "title" => Value::Title(row.title.clone()),
+        "status" => Value::Text(status(row)),
+        "cvss" => cvss(row.cvss),
+        "epss" => epss(row.epss),
+        name if name.ends_with("_at") || name.ends_with("_until") => {
+            Value::Text((column.of)(row).chars().take(DAY_SIGNS).collect())
+        }
+        _ => Value::Text((column.of)(row)),
+    }
+}
+
+/// The signs of a moment that are its day.
+const DAY_SIGNS: usize = 10;
+
+/// All columns.
+const ALL: &[Column<FindingRow>] = &[
+    column("id", |row| row.id.to_string()),
+    column("priority", |row| row.priority.to_string()),
+    column("severity", |row| row.severity.as_str().to_owned()),
+    column("kind", |row| row.kind.clone()),
+    column("status", |row| row.status.clone()),
+    column("instance", |row| row.instance.clone()),
+    column("project", |row| row.project.clone()),
+    column("repository", |row| optional(row.repository.as_ref())),
+    column("environment", |row| optional(row.environment.as_ref())),
+    column("title", |row| row.title.clone()),
+    column("rule", |row| optional(row.rule_id.as_ref())),
+    column("path", |row| optional(row.path.as_ref())),
+    column("line", |row| optional(row.start_line)),
+    column("package", |row| row.package.clone().unwrap_or_default()),
+    column("reachability", |row| optional(row.reachability.as_ref())),
+    column("advisories", |row| row.advisories.join(", ")),
+    column("cvss", |row| optional(row.cvss)),
+    column("epss", |row| optional(row.epss)),
+    column("kev", |row| row.kev.to_string()),
+    column("transitivity", transitivity),
+    column("fix", fix),
+    column("opens", service),
+    column("validation", validation),
+    column("cwes", cwes),
+    column("cwe_top25_rank", |row| optional(row.cwe_rank)),
+    column("first_seen_at", |row| row.first_seen_at.to_string()),
+    column("ingested_at", |row| row.ingested_at.to_string()),
+    column("closed_at", |row| optional(row.closed_at)),
+    column("last_seen_at", |row| row.last_seen_at.to_string()),
+    column("changed_at", |row| row.changed_at.to_string()),
+    column("occurrences", |row| row.occurrences.to_string()),
+    column("decision", |row| decision(row, |it| Some(it.entry.decision.to_string()))),
+    column("decision_reason", |row| decision(row, |it| it.entry.reason.clone())),
+    column("decision_until", |row| decision(row, |it| Some(it.entry.until?.to_string()))),
+    column("decided_by", |row| decision(row, |it| Some(it.author.clone()))),
+    column("assignee", |row| decision(row, |it| it.entry.assignee.clone())),
+    column("labels", |row| decision(row, |it| Some(it.entry.labels.join(", ")))),
+];
 
 /// What the decision in force says; nothing where there is none.
 fn decision(row: &FindingRow, says: impl Fn(&DecisionRow) -> Option<String>) -> String {
@@ -133,7 +161,7 @@ fn decision(row: &FindingRow, says: impl Fn(&DecisionRow) -> Option<String>) -> 
 
 /// The day of a moment.
 fn day(at: Timestamp) -> String {
-    at.to_string().chars().take(10).collect()
+    at.to_string().chars().take(DAY_SIGNS).collect()
 }
 
 fn place(row: &FindingRow) -> String {
@@ -185,4 +213,20 @@ fn service(row: &FindingRow) -> String {
 
 fn validation(row: &FindingRow) -> String {
     row.facts.as_ref().and_then(|facts| facts.validation.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ALL, View};
+    use crate::query::{List, Takes};
+
+    #[test]
+    fn whoever_chooses_columns_is_offered_all_that_there_are() {
+        let names: Vec<&str> = ALL.iter().map(|it| it.name).collect();
+        let field = List::Findings(View::All).field("columns").unwrap();
+        assert!(matches!(field.takes, Takes::Columns(offered) if offered == names), "{names:?}");
+        let chosen = View::Secrets.chosen_columns(&["path".to_owned(), "id".to_owned()]);
+        assert_eq!(chosen.iter().map(|it| it.name).collect::<Vec<_>>(), ["path", "id"]);
+        assert_eq!(View::Secrets.chosen_columns(&[]).len(), View::Secrets.csv_columns().len());
+    }
 }

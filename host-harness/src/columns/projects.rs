@@ -23,6 +23,8 @@ pub const PROJECTS_CSV: &[Column<ProjectRow>] = &[
     column("branch", |it| optional(it.scan_fields.branch.as_ref())),
     column("tag", |it| optional(it.scan_fields.tag.as_ref())),
     column("metadata", |it| metadata(&it.scan_fields)),
+    column("scheduled", |it| it.scan_fields.scheduled.to_string()),
+    column("notify", |it| it.scan_fields.notify.to_string()),
     column("archived", |it| optional(it.project.archived)),
     column("created_at", |it| optional(it.project.created_at)),
     column("last_scan_at", |it| optional(it.project.last_scan_at)),
@@ -51,6 +53,8 @@ pub const MAPPINGS_CSV: &[Column<MappingRow>] = &[
     column("branch", |it| optional(it.scan_fields.branch.as_ref())),
     column("tag", |it| optional(it.scan_fields.tag.as_ref())),
     column("metadata", |it| metadata(&it.scan_fields)),
+    column("scheduled", |it| it.scan_fields.scheduled.to_string()),
+    column("notify", |it| it.scan_fields.notify.to_string()),
     column("open", |it| it.findings.open.to_string()),
     column("findings", |it| it.findings.total.to_string()),
 ];

@@ -60,6 +60,7 @@ impl Work {
         let options = SyncOptions {
             incremental: !self.due.full,
             full: self.due.full,
+            scheduled: true,
             stop: self.stop.clone(),
             ..SyncOptions::default()
         };

@@ -149,6 +149,47 @@ const fn sort(orders: &'static [&'static str], help: &'static str) -> Field {
     Field { default: orders.first().copied(), ..sort }
 }
 
+/// The columns of findings, for whoever chooses some of them.
+const COLUMNS: &[&str] = &[
+    "id",
+    "priority",
+    "severity",
+    "kind",
+    "status",
+    "instance",
+    "project",
+    "repository",
+    "environment",
+    "title",
+    "rule",
+    "path",
+    "line",
+    "package",
+    "reachability",
+    "advisories",
+    "cvss",
+    "epss",
+    "kev",
+    "transitivity",
+    "fix",
+    "opens",
+    "validation",
+    "cwes",
+    "cwe_top25_rank",
+    "first_seen_at",
+    "ingested_at",
+    "closed_at",
+    "last_seen_at",
+    "changed_at",
+    "occurrences",
+    "decision",
+    "decision_reason",
+    "decision_until",
+    "decided_by",
+    "assignee",
+    "labels",
+];
+
 /// The fields of the list of findings.
 pub(super) const FINDINGS: &[Field] = &[
     KIND,
@@ -197,16 +238,23 @@ pub(super) const FINDINGS: &[Field] = &[
     OFFSET.excludes("cursor"),
     Field::new("cursor", Takes::Cursor, "CURSOR", "Continue after the previous page: give its `next_cursor`")
         .of(Group::Output),
+    Field::new(
+        "columns",
+        Takes::Columns(COLUMNS),
+        "NAME,…",
+        "Choose the columns of the table and of CSV by their names in CSV, such as id,severity,path,assignee",
+    )
+    .of(Group::Output),
 ];
 
 /// The fields of a view that says which kinds it shows.
 pub(super) const VIEW: &[Field] = FINDINGS.split_at(1).1;
 
 /// The fields of an export: filters alone.
-pub(super) const EXPORT: &[Field] = FINDINGS.split_at(FINDINGS.len() - 5).0;
+pub(super) const EXPORT: &[Field] = FINDINGS.split_at(FINDINGS.len() - 6).0;
 
 /// What decisions are made on: filters, but for those of decisions.
-pub(super) const TRIAGE: &[Field] = FINDINGS.split_at(FINDINGS.len() - 9).0;
+pub(super) const TRIAGE: &[Field] = FINDINGS.split_at(FINDINGS.len() - 10).0;
 
 /// The fields of the list of decisions.
 pub(super) const DECISIONS_MADE: &[Field] = &[

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Tenant;
 use crate::{
     error::Error,
-    query::{Query, Takes},
+    query::{Group, Query, Takes},
 };
 
 /// The fields that are counted, in this order.
@@ -71,6 +71,33 @@ impl Tenant {
             Ok(facets)
         });
         Ok(FindingFacets { facets: counted.await? })
+    }
+}
+
+impl Tenant {
+    /// Of the filters of a list that shows nothing, the one without which it would show
+    /// most, and how many that are; none where it is not one of them alone.
+    pub async fn most_narrowing(&self, query: &Query) -> Result<Option<(&'static str, Total)>, Error> {
+        let pairs = query.pairs();
+        let mut wanted: Vec<(&'static str, Filter)> = Vec::new();
+        for (name, _) in &pairs {
+            let narrows = query.list().field(name).is_ok_and(|it| it.group != Group::Output);
+            if !narrows || wanted.iter().any(|(other, _)| other == name) {
+                continue;
+            }
+            let rest = pairs.iter().filter(|(other, _)| other != name && *other != "cursor" && *other != "offset");
+            let rest = Query::parse(query.list(), rest.map(|(name, value)| (*name, value.as_str())))?;
+            wanted.push((name, Filter { limit: 0, after: None, ..self.finding_filter(&rest).await? }));
+        }
+        let counted = self.store.read(move |store| {
+            let mut counted = Vec::new();
+            for (name, filter) in wanted {
+                counted.push((name, store.view(&filter)?.total));
+            }
+            Ok(counted)
+        });
+        let found = counted.await?.into_iter().filter(|(_, total)| total.total > 0);
+        Ok(found.max_by_key(|(_, total)| total.total))
     }
 }
 

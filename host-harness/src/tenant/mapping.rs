@@ -41,7 +41,17 @@ pub struct ScanFieldChanges {
     /// Fields to forget: `environment`, `branch`, `tag`, `metadata`, or a key of that.
     pub clear: Vec<String>,
     /// Fields to set; those that are none stay.
-    pub set: ScanFields,
+    pub environment: Option<String>,
+    /// The branch that is scanned.
+    pub branch: Option<String>,
+    /// A tag.
+    pub tag: Option<String>,
+    /// Anything else, by key.
+    pub metadata: BTreeMap<String, String>,
+    /// Whether scheduled syncs read it.
+    pub scheduled: Option<bool>,
+    /// Whether the webhook of the instance tells of runs that read it.
+    pub notify: Option<bool>,
 }
 
 impl Tenant {
@@ -218,8 +228,8 @@ impl Tenant {
         let project = self.project_named(project).await?;
         let row = project.row;
         let before = self.store.read(move |store| store.scan_fields(row)).await?;
-        let fields = changed(before, changes)?;
-        self.store.run(move |store| store.set_scan_fields(row, &fields)).await?;
+        let (fields, now) = (changed(before, changes)?, self.now());
+        self.store.run(move |store| store.set_scan_fields(row, &fields, now)).await?;
         self.refresh().await?;
         self.mapping(&project).await
     }
@@ -282,11 +292,12 @@ fn changed(before: ScanFields, changes: ScanFieldChanges) -> Result<ScanFields, 
             }
         }
     }
-    let ScanFields { environment, branch, tag, metadata } = changes.set;
-    fields.environment = environment.or(fields.environment);
-    fields.branch = branch.map(|name| branch_name(&name).to_owned()).or(fields.branch);
-    fields.tag = tag.or(fields.tag);
-    fields.metadata.extend(metadata);
+    fields.environment = changes.environment.or(fields.environment);
+    fields.branch = changes.branch.map(|name| branch_name(&name).to_owned()).or(fields.branch);
+    fields.tag = changes.tag.or(fields.tag);
+    fields.metadata.extend(changes.metadata);
+    fields.scheduled = changes.scheduled.unwrap_or(fields.scheduled);
+    fields.notify = changes.notify.unwrap_or(fields.notify);
     Ok(fields)
 }
 
@@ -303,15 +314,23 @@ mod tests {
     #[test]
     fn fields_stay_unless_they_are_set_or_cleared() {
         let before = fields(Some("production"), &[("team", "web"), ("tier", "1")]);
-        let change = |clear: &[&str], set: ScanFields| {
+        let change = |clear: &[&str], changes: ScanFieldChanges| {
             let clear = clear.iter().map(|&name| name.to_owned()).collect();
-            changed(before.clone(), ScanFieldChanges { clear, set })
+            changed(before.clone(), ScanFieldChanges { clear, ..changes })
         };
-        assert_eq!(change(&[], ScanFields::default()).unwrap(), before);
-        let after = change(&["team"], fields(Some("test"), &[("tier", "2")])).unwrap();
-        assert_eq!(after, fields(Some("test"), &[("tier", "2")]));
-        assert_eq!(change(&["environment", "metadata"], ScanFields::default()).unwrap(), ScanFields::default());
-        let error = change(&["owner"], ScanFields::default()).unwrap_err();
+        let none = ScanFieldChanges::default;
+        assert_eq!(change(&[], none()).unwrap(), before);
+        let set = ScanFieldChanges {
+            environment: Some("test".to_owned()),
+            metadata: [("tier".to_owned(), "2".to_owned())].into(),
+            scheduled: Some(false),
+            ..none()
+        };
+        let after = ScanFields { scheduled: false, ..fields(Some("test"), &[("tier", "2")]) };
+        assert_eq!(change(&["team"], set).unwrap(), after);
+        assert_eq!(changed(after.clone(), none()).unwrap(), after);
+        assert_eq!(change(&["environment", "metadata"], none()).unwrap(), ScanFields::default());
+        let error = change(&["owner"], none()).unwrap_err();
         assert!(matches!(error, MappingError::NoField(it) if it.name == "owner"));
     }
 }

@@ -85,6 +85,8 @@ pub struct NotifyRemoved {
 /// What `notify deliveries` prints.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct DeliveryList {
+    /// How many there are in all.
+    pub total: u64,
     /// The deliveries, newest first.
     pub deliveries: Vec<Delivery>,
 }
@@ -153,10 +155,18 @@ impl Tenant {
         Ok(NotifyList { webhooks: webhooks.collect() })
     }
 
-    /// Deliveries of all instances or of one, newest first.
-    pub async fn delivery_list(&self, instance: Option<&InstanceName>, limit: u32) -> Result<DeliveryList, Error> {
+    /// Deliveries of all instances or of one, newest first, behind so many.
+    pub async fn delivery_list(
+        &self,
+        instance: Option<&InstanceName>,
+        limit: u32,
+        offset: u32,
+    ) -> Result<DeliveryList, Error> {
         let of = self.instance_id(instance).await?;
-        Ok(DeliveryList { deliveries: self.store.read(move |store| store.deliveries(of, limit)).await? })
+        let most = limit.saturating_add(offset);
+        let found = self.store.read(move |store| Ok((store.deliveries(of, most)?, store.delivery_count(of)?)));
+        let (deliveries, total) = found.await?;
+        Ok(DeliveryList { total, deliveries: deliveries.into_iter().skip(offset as usize).collect() })
     }
 
     /// Tells nobody any more; what still waits is given up.

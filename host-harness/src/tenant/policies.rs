@@ -260,7 +260,7 @@ impl Tenant {
         policies: Vec<String>,
         finding: Option<String>,
         issue: Option<String>,
-        limit: u32,
+        (limit, offset): (u32, u32),
     ) -> Result<PolicyResultList, Error> {
         let named = self.store.read(move |store| {
             let finding = finding.map(|name| store.finding_named(&name)).transpose()?;
@@ -269,8 +269,9 @@ impl Tenant {
         let (finding, issue) = named.await?;
         let filter = PolicyFilter { policies, finding, issue, ..PolicyFilter::default() };
         self.evaluate_policies().await?;
-        let (results, total) = self.store.read(move |store| store.policy_results(&filter, limit)).await?;
-        Ok(PolicyResultList { total, results })
+        let most = limit.saturating_add(offset);
+        let (results, total) = self.store.read(move |store| store.policy_results(&filter, most)).await?;
+        Ok(PolicyResultList { total, results: results.into_iter().skip(offset as usize).collect() })
     }
 
     /// Brings results up to date if anything has changed, or if a count of days

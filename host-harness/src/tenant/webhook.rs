@@ -11,7 +11,7 @@ use crate::{
 };
 use appsec_grant::{Audience, InstanceName, Secret, SecretSource};
 use appsec_ingest::{Selection, SyncOptions};
-use appsec_store::{EventRow, EventState, Instance, Run, RunMode, RunState};
+use appsec_store::{EventRow, EventState, Instance, Run, RunExtent, RunMode, RunState};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -201,8 +201,9 @@ impl Tenant {
         // A full sync takes what it has not brought for gone. One that was cut
         // off is made first, so that what an event brings in between is not.
         let before = match unfinished {
-            Some((_, RunMode::Full, true)) => {
-                let options = SyncOptions { stop: stop.clone(), ..SyncOptions::default() };
+            Some((_, RunMode::Full, extent)) if extent != RunExtent::Selection => {
+                let scheduled = extent == RunExtent::Scheduled;
+                let options = SyncOptions { scheduled, stop: stop.clone(), ..SyncOptions::default() };
                 self.sync(name, None, options, Arc::new(|_| ())).await.map(|_| ())
             }
             _ => Ok(()),

@@ -5,6 +5,7 @@
 mod audit;
 
 use std::{
+    net::SocketAddr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -23,8 +24,12 @@ use crate::{
 
 /// Each step brings the schema to one version more; steps that were released are
 /// never changed.
-const STEPS: [&str; 3] =
-    [include_str!("schema/access.sql"), include_str!("schema/access_2.sql"), include_str!("schema/access_3.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema/access.sql"),
+    include_str!("schema/access_2.sql"),
+    include_str!("schema/access_3.sql"),
+    include_str!("schema/access_4.sql"),
+];
 
 /// Version of the schema.
 const VERSION: i64 = STEPS.len() as i64;
@@ -183,6 +188,20 @@ impl AccessStore {
     ) -> Result<T> {
         let this = self.0.clone();
         blocking(move || work(&mut this.lock().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    /// Keeps where the server answers.
+    pub async fn set_address(&self, address: SocketAddr) -> Result<()> {
+        let sql = "INSERT INTO server VALUES (1, ?1) ON CONFLICT DO UPDATE SET address = excluded.address";
+        self.run(move |it| Ok(it.execute(sql, params![address.to_string()]).map(|_| ())?)).await
+    }
+
+    /// Where the server answered last, if there was one.
+    pub async fn address(&self) -> Result<Option<SocketAddr>> {
+        let found = self.run(move |it| {
+            Ok(it.query_row("SELECT address FROM server", [], |row| row.get::<_, String>(0)).optional()?)
+        });
+        Ok(found.await?.and_then(|it| it.parse().ok()))
     }
 
     /// Keeps a link that lets one browser in.

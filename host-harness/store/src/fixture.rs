@@ -9,7 +9,7 @@ use crate::{
     findings::FindingDetail,
     instances::{ConnectorSource, NewInstance},
     pages::{HashedRecord, LookedAt, OnAbsence, PageCommit, Refs},
-    runs::{Fetch, FetchStats, FetchTask, RunMode},
+    runs::{Fetch, FetchStats, FetchTask, RunExtent, RunMode},
     seen::Seen,
 };
 use appsec_model::{
@@ -119,7 +119,7 @@ impl TestContext {
     fn start(&self, planned: &[FetchTask], now: i64) -> (i64, Vec<Fetch>) {
         self.store
             .with(|store| {
-                let run_id = store.start_run(self.instance_id, RunMode::Full, true, 0, planned, at(now))?;
+                let run_id = store.start_run(self.instance_id, RunMode::Full, RunExtent::Whole, 0, planned, at(now))?;
                 Ok::<_, StoreError>((run_id, store.run(run_id)?.unwrap().fetches))
             })
             .unwrap()

@@ -4,7 +4,7 @@ use crate::{
     columns::json,
     database::FindingStore,
     error::Result,
-    runs::{FetchTask, RunMode},
+    runs::{FetchTask, RunExtent, RunMode},
 };
 use appsec_model::{Diagnostic, Kind, Scope, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -34,7 +34,7 @@ impl FindingStore {
     ) -> Result<i64> {
         let scope = || Scope::Projects(Vec::new());
         let reads: Vec<FetchTask> = kinds.iter().map(|kind| FetchTask { kind: kind.clone(), scope: scope() }).collect();
-        let run_id = self.start_run(instance_id, RunMode::Import, false, 0, &reads, now)?;
+        let run_id = self.start_run(instance_id, RunMode::Import, RunExtent::Selection, 0, &reads, now)?;
         self.connection.execute(
             "INSERT INTO imports (run_id, file, blake3, options) VALUES (?1, ?2, ?3, ?4)",
             params![run_id, source.file, source.blake3, source.options],

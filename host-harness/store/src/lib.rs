@@ -120,7 +120,7 @@ pub use self::{
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
     run_log::{Keep, ProjectUsage, RunFilter, RunProject, RunWait},
-    runs::{Fetch, FetchState, FetchStats, FetchTask, Run, RunMode, RunState},
+    runs::{Fetch, FetchState, FetchStats, FetchTask, Run, RunExtent, RunMode, RunState},
     scans::Attribution,
     schedule::{Cadence, Interval, LONGEST_BACKOFF, Next, Plan, ScheduleError, Zone, backoff},
     schedules::{Due, ScheduleRow},

@@ -8,7 +8,7 @@ mod rows;
 use std::collections::{BTreeMap, HashSet};
 
 use appsec_model::Timestamp;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::auto::settle;
@@ -22,6 +22,7 @@ use crate::{
     database::FindingStore,
     error::{Result, StoreError},
     repository_index::sweep,
+    runs::RunExtent,
 };
 
 words! {
@@ -108,7 +109,7 @@ pub struct NamedProject {
 }
 
 /// What the operator says of a project's scans.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct ScanFields {
     /// Where what is scanned runs, such as `production`.
     pub environment: Option<String>,
@@ -119,6 +120,22 @@ pub struct ScanFields {
     /// Anything else, by key.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+    /// Whether scheduled syncs read it.
+    #[serde(default = "yes")]
+    pub scheduled: bool,
+    /// Whether the webhook of the instance tells of runs that read it.
+    #[serde(default = "yes")]
+    pub notify: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Default for ScanFields {
+    fn default() -> Self {
+        Self { environment: None, branch: None, tag: None, metadata: BTreeMap::new(), scheduled: true, notify: true }
+    }
 }
 
 impl FindingStore {
@@ -149,12 +166,23 @@ impl FindingStore {
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// Whether a project that was known at a time was mapped only after it: a
-    /// read of what is new since then would leave out what it had before.
-    pub(crate) fn has_mapped_since(&self, instance_id: i64, then: Timestamp) -> Result<bool> {
+    /// Whether a project that was known at a time was mapped, or put into the
+    /// schedule of a run that keeps to it, only after it: a read of what is new
+    /// since then would leave out what it had before.
+    pub(crate) fn has_mapped_since(&self, instance_id: i64, then: Timestamp, extent: RunExtent) -> Result<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM projects WHERE instance_id = ?1 AND vanished_at IS NULL \
-                   AND mapping IN ('mapped', 'drifted') AND mapped_at > ?2 AND first_seen_at <= ?2)";
-        Ok(self.connection.query_row(sql, params![instance_id, then.as_micros()], |row| row.get(0))?)
+                   AND mapping IN ('mapped', 'drifted') AND (mapped_at > ?2 OR (?3 AND scheduled_at > ?2)) \
+                   AND first_seen_at <= ?2)";
+        let scheduled = extent == RunExtent::Scheduled;
+        Ok(self.connection.query_row(sql, params![instance_id, then.as_micros(), scheduled], |row| row.get(0))?)
+    }
+
+    /// The vendor's ids of an instance's projects that scheduled syncs leave out.
+    pub(crate) fn left_out_of_schedule(&self, instance_id: i64) -> Result<HashSet<String>> {
+        let sql = "SELECT vendor_id FROM projects WHERE instance_id = ?1 AND scheduled_at IS NULL";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ids = statement.query_map([instance_id], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The projects of a name, whatever its capitals, or of a vendor's id; of
@@ -235,27 +263,47 @@ impl FindingStore {
 
     /// What the operator says of a project's scans.
     pub(crate) fn scan_fields(&self, project: i64) -> Result<ScanFields> {
-        let sql = "SELECT environment, branch, tag, metadata FROM projects WHERE id = ?1";
-        let (fields, metadata) = self.connection.query_row(sql, [project], |row| {
-            let fields = ScanFields {
-                environment: row.get(0)?,
-                branch: row.get(1)?,
-                tag: row.get(2)?,
-                metadata: BTreeMap::new(),
-            };
-            Ok((fields, row.get::<_, String>(3)?))
-        })?;
-        Ok(ScanFields { metadata: document("metadata", &metadata)?, ..fields })
+        let sql = format!("SELECT {SCAN_FIELDS} FROM projects WHERE id = ?1");
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query([project])?;
+        scan_fields(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?)
     }
 
     /// Sets what the operator says of a project's scans.
-    pub(crate) fn set_scan_fields(&mut self, project: i64, fields: &ScanFields) -> Result<()> {
+    pub(crate) fn set_scan_fields(&mut self, project: i64, fields: &ScanFields, now: Timestamp) -> Result<()> {
         self.connection.execute(
-            "UPDATE projects SET environment = ?2, branch = ?3, tag = ?4, metadata = ?5 WHERE id = ?1",
-            params![project, fields.environment, fields.branch, fields.tag, json("metadata", &fields.metadata)?],
+            "UPDATE projects SET environment = ?2, branch = ?3, tag = ?4, metadata = ?5, \
+             scheduled_at = CASE WHEN ?6 THEN coalesce(scheduled_at, ?7) END, notify = ?8 WHERE id = ?1",
+            params![
+                project,
+                fields.environment,
+                fields.branch,
+                fields.tag,
+                json("metadata", &fields.metadata)?,
+                fields.scheduled,
+                now.as_micros(),
+                fields.notify
+            ],
         )?;
         Ok(())
     }
+}
+
+/// The columns of what the operator says of a project's scans.
+pub(crate) const SCAN_FIELDS: &str = "projects.environment AS scan_environment, projects.branch AS scan_branch, \
+                                      projects.tag AS scan_tag, projects.metadata AS scan_metadata, \
+                                      projects.scheduled_at IS NOT NULL AS scan_scheduled, projects.notify AS scan_notify";
+
+/// What the operator says of a project's scans, of a row with those columns.
+pub(crate) fn scan_fields(row: &Row<'_>) -> Result<ScanFields> {
+    Ok(ScanFields {
+        environment: row.get("scan_environment")?,
+        branch: row.get("scan_branch")?,
+        tag: row.get("scan_tag")?,
+        metadata: document("metadata", row.get_ref("scan_metadata")?.as_str().unwrap_or_default())?,
+        scheduled: row.get("scan_scheduled")?,
+        notify: row.get("scan_notify")?,
+    })
 }
 
 /// Maps a project to a repository.

@@ -30,6 +30,7 @@ const STEPS: &[&[&str]] = &[
     &[include_str!("schema/kev.sql"), include_str!("schema/alerts.sql")],
     &[include_str!("schema/blake3.sql")],
     &[include_str!("schema/order.sql")],
+    &[include_str!("schema/scheduled.sql")],
 ];
 
 /// Version of the first schema that was released. Files of drafts before it

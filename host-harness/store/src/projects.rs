@@ -8,7 +8,7 @@ use crate::{
     database::FindingStore,
     error::Result,
     evidence::{Evidence, FetchTimes, NAMED, Outcome, ProjectCounts, is_mapped},
-    mapping::{ScanFields, settle},
+    mapping::{SCAN_FIELDS, ScanFields, scan_fields, settle},
     pages::{ProjectIndex, elect_primary},
     runs::FETCHED_ALL,
     status::OPEN,
@@ -188,13 +188,13 @@ impl FindingStore {
     pub(crate) fn projects(&self, instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>> {
         let mut counts = self.counts_by_project()?;
         let (unusable, times) = (self.unusable_kinds()?, self.read_times()?);
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "SELECT projects.id, instances.name, document, vanished_at, vendor_id, \
-             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), full_name, mapping, environment, \
-             projects.branch, projects.tag, metadata, instance_id, mapped_at FROM projects JOIN instances ON instances.id = instance_id \
+             EXISTS (SELECT 1 FROM records WHERE project_id = projects.id), full_name, mapping, instance_id, mapped_at, \
+             {SCAN_FIELDS} FROM projects JOIN instances ON instances.id = instance_id \
              LEFT JOIN repositories ON repositories.id = repository_id WHERE ?1 IS NULL OR instance_id = ?1 \
              ORDER BY projects.name, projects.id",
-        )?;
+        ))?;
         let mut rows = statement.query([instance_id])?;
         let wanted = search.map(str::to_lowercase);
         let mut projects = Vec::new();
@@ -209,11 +209,11 @@ impl FindingStore {
                 let vendor_id = row.get_ref(4)?.as_str().unwrap_or_default();
                 let mapping: String = row.get(7)?;
                 let looked = times.looked(&Evidence {
-                    instance_id: row.get(12)?,
+                    instance_id: row.get(8)?,
                     vendor_id,
                     project: &project,
                     mapped: is_mapped(&mapping),
-                    mapped_at: row.get(13)?,
+                    mapped_at: row.get(9)?,
                     has_records: row.get(5)?,
                 });
                 projects.push(ProjectRow {
@@ -224,12 +224,7 @@ impl FindingStore {
                     vanished_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
                     repository: row.get(6)?,
                     mapping,
-                    scan_fields: ScanFields {
-                        environment: row.get(8)?,
-                        branch: row.get(9)?,
-                        tag: row.get(10)?,
-                        metadata: document("metadata", row.get_ref(11)?.as_str().unwrap_or_default())?,
-                    },
+                    scan_fields: scan_fields(row)?,
                     findings,
                 });
             }

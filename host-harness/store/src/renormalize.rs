@@ -11,7 +11,7 @@ use crate::{
         Batch, Classified, Contents, HASH_KEY, RecordState, RecordWriter, RunStats, Which, project_index,
         settle_packages, write_diagnostics, write_packages, write_rules,
     },
-    runs::{FetchStats, RunMode},
+    runs::{FetchStats, RunExtent, RunMode},
     subject::RulesById,
 };
 use appsec_model::{Finding, Kind, Normalized, ProjectRef, RawRecord, Timestamp};
@@ -97,7 +97,7 @@ impl FindingStore {
              WHERE instance_id = ?1 AND mode = 'renormalize' AND state = 'running'",
             params![instance_id, now.as_micros()],
         )?;
-        self.start_run(instance_id, RunMode::Renormalize, false, 0, &[], now)
+        self.start_run(instance_id, RunMode::Renormalize, RunExtent::Selection, 0, &[], now)
     }
 
     /// Notes which version of the connector the records are normalized with.

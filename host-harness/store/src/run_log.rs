@@ -203,7 +203,7 @@ impl FindingStore {
             let mut statement = transaction.prepare(
                 "SELECT id FROM (SELECT id, instance_id, state, started_at, \
                  row_number() OVER (PARTITION BY instance_id ORDER BY id DESC) AS place, \
-                 max(iif(whole AND state = 'complete' AND mode <> 'import', id, 0)) OVER (PARTITION BY instance_id) \
+                 max(iif((whole OR scheduled) AND state = 'complete' AND mode <> 'import', id, 0)) OVER (PARTITION BY instance_id) \
                  AS start, max(iif(mode = 'full', id, 0)) OVER (PARTITION BY instance_id) AS last_full FROM runs) \
                  WHERE state <> 'running' AND place > 1 AND id <> start AND id <> last_full \
                  AND (?1 IS NULL OR instance_id = ?1) \

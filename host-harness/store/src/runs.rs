@@ -95,6 +95,17 @@ pub struct Run {
     pub fetches: Vec<Fetch>,
 }
 
+/// How much of its instance a run reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RunExtent {
+    /// All projects that are mapped, and all kinds.
+    Whole,
+    /// The same without the projects that scheduled syncs leave out.
+    Scheduled,
+    /// Some projects or kinds that somebody asked for.
+    Selection,
+}
+
 /// A fetch of a run: one kind in one scope.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Fetch {
@@ -234,13 +245,12 @@ fn code(row: &Row<'_>) -> rusqlite::Result<Option<Code>> {
 }
 
 impl FindingStore {
-    /// Begins a run with all the reads it is to make. `whole` tells that they
-    /// are of all projects and kinds: only then it is a run to start from.
+    /// Begins a run with all the reads it is to make.
     pub(crate) fn start_run(
         &mut self,
         instance_id: i64,
         mode: RunMode,
-        whole: bool,
+        extent: RunExtent,
         projects: u64,
         reads: &[FetchTask],
         now: Timestamp,
@@ -248,9 +258,16 @@ impl FindingStore {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute(
             // An instance runs with the file that was accepted, and no other.
-            "INSERT INTO runs (instance_id, mode, whole, state, projects, started_at, connector_sha256) \
-             VALUES (?1, ?2, ?3, 'running', ?4, ?5, (SELECT connector_sha256 FROM instances WHERE id = ?1))",
-            params![instance_id, mode.as_str(), whole, projects, now.as_micros()],
+            "INSERT INTO runs (instance_id, mode, whole, scheduled, state, projects, started_at, connector_sha256) \
+             VALUES (?1, ?2, ?3, ?4, 'running', ?5, ?6, (SELECT connector_sha256 FROM instances WHERE id = ?1))",
+            params![
+                instance_id,
+                mode.as_str(),
+                extent == RunExtent::Whole,
+                extent == RunExtent::Scheduled,
+                projects,
+                now.as_micros()
+            ],
         )?;
         let run_id = transaction.last_insert_rowid();
         for read in reads {
@@ -281,12 +298,19 @@ impl FindingStore {
 
     /// The sync of an instance that was cut off, if the last one was, and what
     /// it reads. Imports of files are begun anew by whoever has the file.
-    pub(crate) fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, bool)>> {
-        let sql = "SELECT id, mode, whole FROM runs WHERE instance_id = ?1 AND state = 'running' AND mode IN ('full', 'incremental') \
-                   ORDER BY id DESC LIMIT 1";
-        let row = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+    pub(crate) fn unfinished_run(&self, instance_id: i64) -> Result<Option<(i64, RunMode, RunExtent)>> {
+        let sql = "SELECT id, mode, whole, scheduled FROM runs WHERE instance_id = ?1 AND state = 'running' \
+                   AND mode IN ('full', 'incremental') ORDER BY id DESC LIMIT 1";
+        let row = |row: &Row<'_>| {
+            let extent = match (row.get(2)?, row.get(3)?) {
+                (true, _) => RunExtent::Whole,
+                (false, true) => RunExtent::Scheduled,
+                (false, false) => RunExtent::Selection,
+            };
+            Ok((row.get(0)?, row.get::<_, String>(1)?, extent))
+        };
         let found = self.connection.query_row(sql, [instance_id], row).optional()?;
-        found.map(|(id, mode, whole)| Ok((id, RunMode::named(&mode).ok_or(StoreError::Corrupt)?, whole))).transpose()
+        found.map(|(id, mode, extent)| Ok((id, RunMode::named(&mode).ok_or(StoreError::Corrupt)?, extent))).transpose()
     }
 
     /// Notes that a run goes on after having been cut off.
@@ -371,14 +395,16 @@ impl FindingStore {
         Ok(micros.map(Timestamp::from_micros))
     }
 
-    /// When the last complete run of all projects and kinds, under the settings
+    /// When the last complete run that read at least as much, under the settings
     /// and for the account of now, began: where an incremental one starts from.
-    pub(crate) fn last_complete_start(&self, instance_id: i64) -> Result<Option<Timestamp>> {
+    pub(crate) fn last_complete_start(&self, instance_id: i64, extent: RunExtent) -> Result<Option<Timestamp>> {
         // The last one, whatever the clock said of an earlier one.
-        let sql = "SELECT started_at FROM runs WHERE instance_id = ?1 AND whole AND state = 'complete' \
-                   AND mode <> 'import' AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1) \
-                   ORDER BY id DESC LIMIT 1";
-        let micros: Option<i64> = self.connection.query_row(sql, [instance_id], |row| row.get(0)).optional()?;
+        let sql = "SELECT started_at FROM runs WHERE instance_id = ?1 AND (whole OR (scheduled AND ?2)) \
+                   AND state = 'complete' AND mode <> 'import' \
+                   AND id > (SELECT outdated_run FROM instances WHERE instances.id = ?1) ORDER BY id DESC LIMIT 1";
+        let scheduled = extent == RunExtent::Scheduled;
+        let micros: Option<i64> =
+            self.connection.query_row(sql, params![instance_id, scheduled], |row| row.get(0)).optional()?;
         Ok(micros.map(Timestamp::from_micros))
     }
 

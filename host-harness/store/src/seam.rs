@@ -45,7 +45,7 @@ use crate::{
     renormalize::{Renormalized, StoredRecord},
     repositories::{RepositoryChanges, RepositoryRow},
     run_log::{Keep, RunFilter, RunProject, RunWait},
-    runs::{FetchState, FetchStats, FetchTask, Run, RunMode, RunState},
+    runs::{FetchState, FetchStats, FetchTask, Run, RunExtent, RunMode, RunState},
     schedule::{Next, Plan},
     schedules::ScheduleRow,
     seen::Seen,
@@ -85,7 +85,7 @@ seam! {
         reads {
             fn projects(instance_id: Option<i64>, search: Option<&str>) -> Result<Vec<ProjectRow>>;
             fn fetched_kinds(instance_id: Option<i64>) -> Result<HashSet<String>>;
-            fn unfinished_run(instance_id: i64) -> Result<Option<(i64, RunMode, bool)>>;
+            fn unfinished_run(instance_id: i64) -> Result<Option<(i64, RunMode, RunExtent)>>;
             fn run(run_id: i64) -> Result<Option<Run>>;
         }
         writes {}
@@ -98,7 +98,8 @@ seam! {
         reads {
             fn unfinished_import(instance_id: i64, source: &ImportSource) -> Result<Option<i64>>;
             fn read_projects(instance_id: i64) -> Result<HashSet<String>>;
-            fn has_mapped_since(instance_id: i64, then: Timestamp) -> Result<bool>;
+            fn has_mapped_since(instance_id: i64, then: Timestamp, extent: RunExtent) -> Result<bool>;
+            fn left_out_of_schedule(instance_id: i64) -> Result<HashSet<String>>;
             fn project_index(instance_id: i64) -> Result<ProjectIndex>;
             fn classify(
                 instance_id: i64,
@@ -110,7 +111,7 @@ seam! {
             fn listed_ids(instance_id: i64) -> Result<Vec<String>>;
             fn raw_batch(instance_id: i64, after_id: i64, limit: u32) -> Result<Vec<StoredRecord>>;
             fn seen(fetch_id: i64) -> Result<Seen>;
-            fn last_complete_start(instance_id: i64) -> Result<Option<Timestamp>>;
+            fn last_complete_start(instance_id: i64, extent: RunExtent) -> Result<Option<Timestamp>>;
             fn missing_scans(instance_id: i64, limit: u32) -> Result<Vec<String>>;
         }
         writes {
@@ -143,7 +144,7 @@ seam! {
             fn start_run(
                 instance_id: i64,
                 mode: RunMode,
-                whole: bool,
+                extent: RunExtent,
                 projects: u64,
                 reads: &[FetchTask],
                 now: Timestamp,
@@ -240,6 +241,7 @@ seam! {
             fn next_delivery_at() -> Result<Option<Timestamp>>;
             fn delivery(id: i64) -> Result<Option<Delivery>>;
             fn deliveries(instance_id: Option<i64>, limit: u32) -> Result<Vec<Delivery>>;
+            fn delivery_count(instance_id: Option<i64>) -> Result<u64>;
         }
         writes {}
     }
@@ -283,7 +285,7 @@ seam! {
             fn set_auto_map(instance_id: i64, mode: AutoMap, now: Timestamp) -> Result<ResolvedMappings>;
             fn map_projects(chosen: &[ChosenMapping<'_>], now: Timestamp) -> Result<()>;
             fn restore_project(project: &NamedProject, now: Timestamp) -> Result<()>;
-            fn set_scan_fields(project: i64, fields: &ScanFields) -> Result<()>;
+            fn set_scan_fields(project: i64, fields: &ScanFields, now: Timestamp) -> Result<()>;
             fn release_project(project: i64, ignored: bool, findings: KeptFindings, now: Timestamp) -> Result<Released>;
             fn keep_draft(name: &InstanceName, draft: &Draft, now: Timestamp) -> Result<()>;
             fn drop_draft(name: &InstanceName) -> Result<()>;

@@ -312,6 +312,12 @@ impl FindingStore {
         }
     }
 
+    /// How many deliveries of an instance, or of all, are in the log.
+    pub(crate) fn delivery_count(&self, instance_id: Option<i64>) -> Result<u64> {
+        let sql = "SELECT count(*) FROM deliveries WHERE ?1 IS NULL OR instance_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([instance_id], |row| row.get(0))?)
+    }
+
     fn select_deliveries(&self, condition: &str, parameter: i64, limit: u32) -> Result<Vec<Delivery>> {
         let mut statement = self.connection.prepare_cached(&format!(
             "SELECT {COLUMNS} FROM deliveries JOIN instances ON instances.id = deliveries.instance_id \

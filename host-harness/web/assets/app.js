@@ -1,13 +1,23 @@
 // What pages do beside what they do without scripts: runs are shown as they go on,
-// and lists and findings are gone through by keys.
+// lists and findings are gone through by keys, and the look is chosen.
 "use strict";
-for (const live of document.querySelectorAll("[data-live]")) {
-  const events = new EventSource(live.dataset.live);
-  events.addEventListener("state", (event) => { live.innerHTML = event.data; });
-  events.addEventListener("end", () => events.close());
+const find = (selector) => document.querySelector(selector);
+const findAll = (selector) => [...document.querySelectorAll(selector)];
+
+// A tab that nobody looks at keeps no connection.
+for (const live of findAll("[data-live]")) {
+  let events;
+  const open = () => {
+    events = new EventSource(live.dataset.live);
+    events.addEventListener("state", (event) => { live.innerHTML = event.data; });
+    events.addEventListener("end", () => { events.close(); document.removeEventListener("visibilitychange", turn); });
+  };
+  const turn = () => (document.hidden ? events.close() : open());
+  document.addEventListener("visibilitychange", turn);
+  if (!document.hidden) open();
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+for (const button of findAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
@@ -15,16 +25,41 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-const all = document.querySelector("[data-all]");
-const boxes = [...document.querySelectorAll("input[name='finding'][type='checkbox']")];
-const mark = (box) => box.closest("tr").setAttribute("aria-selected", box.checked);
+for (const choice of findAll("[data-choose]")) {
+  const { choose } = choice.dataset;
+  choice.hidden = false;
+  const select = choice.querySelector("select");
+  select.value = document.documentElement.dataset[choose] ?? "";
+  select.addEventListener("change", () => {
+    if (select.value) {
+      document.documentElement.dataset[choose] = select.value;
+      localStorage.setItem(choose, select.value);
+    } else {
+      delete document.documentElement.dataset[choose];
+      localStorage.removeItem(choose);
+    }
+  });
+}
+
+for (const time of findAll("time[datetime]")) {
+  time.title = new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+}
+
+const all = find("[data-all]");
+const boxes = findAll("input[name='finding'][type='checkbox']");
+const selected = find("[data-selected]");
+const mark = (box) => {
+  box.closest("tr").setAttribute("aria-selected", box.checked);
+  const count = boxes.filter((it) => it.checked).length;
+  if (selected) selected.textContent = count ? `Triage ${count} selected…` : "Triage selected…";
+};
 if (all) {
   all.hidden = false;
   all.addEventListener("change", () => boxes.forEach((box) => { box.checked = all.checked; mark(box); }));
   boxes.forEach((box) => box.addEventListener("change", () => mark(box)));
 }
 
-const rows = [...document.querySelectorAll(".list tbody tr")];
+const rows = findAll(".list tbody tr");
 let at = -1;
 const go = (to) => {
   if (!rows.length) return;
@@ -32,8 +67,10 @@ const go = (to) => {
   at = Math.max(0, Math.min(rows.length - 1, to));
   rows[at].classList.add("here");
   rows[at].scrollIntoView({ block: "nearest" });
+  // So that a screen reader says which one it is.
+  rows[at].querySelector("a.title")?.focus({ preventScroll: true });
 };
-const follow = (selector) => document.querySelector(selector)?.click();
+const follow = (selector) => find(selector)?.click();
 const KEYS = {
   j: () => go(at + 1),
   k: () => go(at - 1),
@@ -42,13 +79,14 @@ const KEYS = {
   n: () => follow("a[rel='next']"),
   p: () => follow("a[rel='prev']"),
   u: () => follow("a[rel='up']"),
-  "/": () => document.querySelector("input[type='search']")?.focus(),
+  "/": () => find("input[type='search']")?.focus(),
+  "?": () => find("#keys")?.showModal(),
 };
 document.addEventListener("keydown", (event) => {
-  const typed = event.target.closest("input:not([type='checkbox']), select, textarea, button, a, summary");
-  if (event.ctrlKey || event.altKey || event.metaKey || (typed && event.key !== "Escape")) return;
-  const act = KEYS[event.key];
-  if (!act) return;
+  const { target, key } = event;
+  const types = target.closest("input:not([type='checkbox']), select, textarea, dialog");
+  const presses = key === "Enter" && target.closest("a, button, summary, input");
+  if (event.ctrlKey || event.altKey || event.metaKey || types || presses || !KEYS[key]) return;
   event.preventDefault();
-  act();
+  KEYS[key]();
 });

@@ -4,14 +4,18 @@
 //! A page of another site cannot read these: its requests bring no session
 //! (`SameSite`), and a name that it makes resolve to this machine is not on the
 //! list of hosts. It cannot change anything either: what does must come from a page
-//! of ours. Another user of the machine has no link.
+//! of ours. Another user of the machine has no link, and the system says that the other
+//! end of their connection is not ours.
 
 use std::{fmt, net::SocketAddr};
 
 use host_harness::{Access, AccessError, Principal};
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::{ServeError, TellLink, listen::Hosts};
+use crate::{
+    ServeError, TellLink,
+    listen::{Ends, Hosts},
+};
 
 /// Headers of proxies. Behind one on this machine, everybody would come from
 /// this machine.
@@ -135,6 +139,16 @@ impl Gate {
         Ok(Some(format!("{}={key}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}", self.cookie)))
     }
 
+    /// Lets the browser of a page of ours in that runs under the user of this server;
+    /// what it is to keep.
+    pub async fn enter_as_owner(&self, ends: Option<Ends>, headers: &HeaderMap) -> Result<Option<String>, AccessError> {
+        if !self.is_from_here(headers) || !is_of_owner(ends).await {
+            return Ok(None);
+        }
+        let key = self.access.new_link().await?;
+        self.enter(&key).await
+    }
+
     /// Ends the sessions that a request brings; what its browser is to keep then.
     pub async fn leave(&self, headers: &HeaderMap) -> Result<String, AccessError> {
         for key in self.keys(headers) {
@@ -178,6 +192,12 @@ impl Gate {
         let pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
         pairs.filter(|(name, _)| *name == self.cookie).map(|(_, key)| key)
     }
+}
+
+/// Whether the user that this server runs as has the other end of a connection.
+pub(crate) async fn is_of_owner(ends: Option<Ends>) -> bool {
+    let Some(ends) = ends else { return false };
+    tokio::task::spawn_blocking(move || ends.are_of_one_user()).await.unwrap_or(false)
 }
 
 /// Whether a browser sends a request: each says where its requests come from.
@@ -312,7 +332,7 @@ mod tests {
         assert_eq!(door.get(&other).await, Err(Refusal::Session));
         let among = headers(&[("cookie", &format!("x=1; harness-7373={key}"))]);
         assert!(door.get(&among).await.is_ok());
-        insta::assert_snapshot!(cookie.replace(key, "KEY"), @"harness-7373=KEY; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000");
+        insta::assert_snapshot!(cookie.replace(key, "KEY"), @"harness-7373=KEY; Path=/; HttpOnly; SameSite=Lax; Max-Age=7776000");
         insta::assert_snapshot!(door.gate.leave(&among).await.unwrap(), @"harness-7373=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
         assert_eq!(door.get(&among).await, Err(Refusal::Session));
     }
@@ -365,6 +385,15 @@ mod tests {
         ] {
             assert_eq!(with(sent).await, Err(Refusal::Site), "{sent:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_let_in_whose_connection_the_system_does_not_know() {
+        let door = door().await;
+        let own = HeaderMap::from_iter([(header::HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static("same-origin"))]);
+        assert_eq!(door.gate.enter_as_owner(None, &own).await.unwrap(), None);
+        let nobody = Ends { peer: ([127, 0, 0, 1], 1).into(), own: ([127, 0, 0, 1], 7373).into() };
+        assert_eq!(door.gate.enter_as_owner(Some(nobody), &own).await.unwrap(), None);
     }
 
     #[tokio::test]

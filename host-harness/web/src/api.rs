@@ -2,6 +2,7 @@
 
 mod act;
 mod advisories;
+pub(crate) mod backup;
 mod decide;
 mod etag;
 mod export;
@@ -125,6 +126,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart(repositories::remove),
         )
         .read(at!("/tenants/{tenant}/status"), Read, status)
+        .change(POST, at!("/tenants/{tenant}/backup"), (Administer, "back up"), backup::backup)
         .hand_out(
             (at!("/tenants/{tenant}/findings/export/{format}"), takes::export(View::All)),
             (Read, "export"),
@@ -205,6 +207,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
         )
         .read((at!("/tenants/{tenant}/mappings"), takes::MAPPINGS), Read, mappings)
         .change(PUT, at!("/tenants/{tenant}/mappings"), (Manage, "change mapping"), apart_with(act::put_mapping))
+        .change(PATCH, at!("/tenants/{tenant}/mappings"), (Manage, "set metadata"), apart_with(act::set_scan_fields))
         .change(
             POST,
             at!("/tenants/{tenant}/mappings/accept"),

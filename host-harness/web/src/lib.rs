@@ -18,6 +18,7 @@ mod probes;
 mod problems;
 mod repeat;
 mod routes;
+mod stream;
 mod table;
 mod uploads;
 mod watch;
@@ -95,7 +96,8 @@ pub struct ServeOptions {
 
 /// A server that has its address.
 pub struct Server {
-    socket: TcpListener,
+    sockets: Vec<TcpListener>,
+    address: SocketAddr,
     site: Arc<Site>,
 }
 
@@ -124,14 +126,16 @@ impl Server {
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address));
         }
-        let socket = listen::bind(address).await?;
+        let (sockets, address) = listen::bind(address).await?;
         let access = harness.access()?.clone();
-        let gate = Gate::new(listen::address(&socket)?, access.clone(), tell).await?;
+        access.set_address(address).await.map_err(Error::from)?;
+        let gate = Gate::new(address, access.clone(), tell).await?;
         let data_dir = harness.data_dir().to_owned();
         let uploads = Uploads::new(&data_dir).map_err(|error| Error::Folder(data_dir, error))?;
         let (jobs, watched, stop) = (Arc::default(), Arc::new(Semaphore::new(WATCHED)), CancellationToken::default());
         Ok(Self {
-            socket,
+            sockets,
+            address,
             site: Arc::new(Site {
                 harness,
                 access,
@@ -149,14 +153,14 @@ impl Server {
     }
 
     /// The address that it has.
-    pub fn address(&self) -> Result<SocketAddr, ServeError> {
-        listen::address(&self.socket)
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Answers requests until it is stopped.
     pub async fn run(self, stop: CancellationToken) {
         let (site, patience) = (self.site.clone(), self.site.patience.head);
-        let open = listen::accept(self.socket, routes::service(self.site), patience, &stop).await;
+        let open = listen::accept(self.sockets, routes::service(self.site), patience, &stop).await;
         site.stop.cancel();
         _ = tokio::join!(listen::ended(open), site.jobs.end());
     }

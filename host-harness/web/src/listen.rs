@@ -1,13 +1,20 @@
 //! Connections: how many at one time, how long they may be silent, and how they end.
 
+mod owner;
 mod places;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use axum::Router;
+use futures_util::future::select_all;
 use host_harness::CancellationToken;
-use http::{HeaderMap, header};
+use http::{HeaderMap, Request, header};
 use hyper::{
+    body::Incoming,
     server::conn::http1,
     service::{Service, service_fn},
 };
@@ -21,6 +28,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+pub(crate) use self::owner::Ends;
 use self::places::{Place, Places, Sending};
 use crate::ServeError;
 
@@ -33,20 +41,22 @@ const HEAD_BYTES: usize = 16 << 10;
 /// For how long requests that are under way may go on when the server ends.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Takes an address.
-pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|error| ServeError::Listen(address, error))
-}
-
-/// The address that a socket has.
-pub(crate) fn address(socket: &TcpListener) -> Result<SocketAddr, ServeError> {
-    let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-    socket.local_addr().map_err(|error| ServeError::Listen(unknown, error))
+/// Takes an address; of that of this machine the other form too, where it is free.
+/// Tells which one it is.
+pub(crate) async fn bind(address: SocketAddr) -> Result<(Vec<TcpListener>, SocketAddr), ServeError> {
+    let failed = |error| ServeError::Listen(address, error);
+    let first = TcpListener::bind(address).await.map_err(failed)?;
+    let taken = first.local_addr().map_err(failed)?;
+    let mut sockets = vec![first];
+    if taken.ip() == Ipv4Addr::LOCALHOST {
+        sockets.extend(TcpListener::bind((Ipv6Addr::LOCALHOST, taken.port())).await.ok());
+    }
+    Ok((sockets, taken))
 }
 
 /// Answers requests until it is stopped; returns what is still under way then.
 pub(crate) async fn accept(
-    socket: TcpListener,
+    sockets: Vec<TcpListener>,
     service: Router,
     patience: Duration,
     stop: &CancellationToken,
@@ -57,16 +67,17 @@ pub(crate) async fn accept(
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = open.join_next() => continue,
-            accepted = socket.accept() => accepted,
+            accepted = next(&sockets) => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let place = tokio::select! {
                     () = stop.cancelled() => break,
                     place = places.take() => place,
                 };
                 let (service, stop) = (service.clone(), stop.clone());
-                open.spawn(async move { serve(stream, service, patience, &stop, &place).await });
+                let ends = stream.local_addr().ok().map(|own| Ends { peer, own });
+                open.spawn(async move { serve((stream, ends), service, patience, &stop, &place).await });
             }
             // Out of file handles, or the browser went away.
             Err(error) => {
@@ -78,14 +89,28 @@ pub(crate) async fn accept(
     open
 }
 
+/// The next connection of any of the sockets.
+async fn next(sockets: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+    select_all(sockets.iter().map(|it| Box::pin(it.accept()))).await.0
+}
+
 /// Lets what is under way come to its end for a moment; the rest is cut off.
 pub(crate) async fn ended(mut open: JoinSet<()>) {
     _ = timeout(GRACE, async { while open.join_next().await.is_some() {} }).await;
 }
 
-async fn serve(stream: TcpStream, service: Router, patience: Duration, stop: &CancellationToken, place: &Place) {
+async fn serve(
+    (stream, ends): (TcpStream, Option<Ends>),
+    service: Router,
+    patience: Duration,
+    stop: &CancellationToken,
+    place: &Place,
+) {
     let service = TowerToHyperService::new(service);
-    let service = service_fn(|request| {
+    let service = service_fn(|mut request: Request<Incoming>| {
+        if let Some(ends) = ends {
+            request.extensions_mut().insert(ends);
+        }
         let (under_way, answer) = (place.begin(), service.call(request));
         async move { answer.await.map(|it| it.map(|body| Sending { body, _under_way: under_way })) }
     });

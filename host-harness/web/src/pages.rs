@@ -35,13 +35,14 @@ mod triage;
 pub(crate) mod views;
 mod wizard;
 
-use axum::routing::MethodFilter;
+use axum::{body::Body, routing::MethodFilter};
 use host_harness::{Permission, exports::text::line, query::View};
+use http::Response;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::{
     FILE_BYTES,
-    answer::Fault,
+    answer::{self, Fault},
     asked::{apart, apart_with},
     problems::Own,
     table::Routes,
@@ -52,6 +53,12 @@ pub(crate) const STYLE: &str = include_str!("../assets/app.css");
 
 /// The script of all pages: live runs, keys and selection. They work without it.
 pub(crate) const SCRIPT: &str = include_str!("../assets/app.js");
+
+/// The script that sets the look before anything is drawn.
+pub(crate) const THEME: &str = include_str!("../assets/theme.js");
+
+/// The font of all pages.
+pub(crate) const FONT: &[u8] = include_bytes!("../assets/inter.woff2");
 
 /// The address of an asset: another one for each content, so that browsers may
 /// keep it.
@@ -166,7 +173,9 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart_with(delete::delete),
         )
         .read("/t/{tenant}/mapping", Read, apart(mapping::page))
+        .change(POST, "/t/{tenant}/backup", (Administer, "back up"), crate::api::backup::backup)
         .change(POST, "/t/{tenant}/mapping/accept", (Manage, "accept mapping"), apart_with(mapping::accept))
+        .change(POST, "/t/{tenant}/mapping/mode", (Manage, "set mapping mode"), apart_with(mapping::set_mode))
         .change(POST, "/t/{tenant}/mapping/set", (Manage, "change mapping"), apart_with(mapping::set))
         .read("/t/{tenant}/runs", Read, runs::page)
         .read("/t/{tenant}/runs/{run}", Read, run::page)
@@ -310,6 +319,14 @@ impl Section {
         }
     }
 
+    /// The command that prints the same list.
+    const fn command(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboard",
+            section => section.path(),
+        }
+    }
+
     const fn icon(self) -> &'static str {
         match self {
             Self::Dashboard => "M2.5 9.5a5.5 5.5 0 0 1 11 0M8 9.5l2.6-3M2.5 12.5h11",
@@ -413,17 +430,74 @@ impl Frame<'_> {
                             summary.button { "Menu" }
                             nav.nav aria-label="Menu" { (self.places(false)) a href="/server" { "This server" } }
                         }
-                        div.side-foot { a href="/server" { "This server" } form method="post" action="/leave" { button.quiet { "Leave this server" } } }
+                        div.side-foot { (choices()) a href="/server" { "This server" } form method="post" action="/leave" { button.quiet { "Leave this server" } } }
                     }
                     main.main id="main" { (main) }
                 }
+                (keys())
             },
         )
     }
 }
 
+/// What the script lets somebody choose of the look.
+fn choices() -> Markup {
+    let looks: [(&str, &str, &[(&str, &str)]); 2] = [
+        ("theme", "Theme", &[("", "As the system"), ("light", "Light"), ("dark", "Dark")]),
+        ("density", "Rows", &[("", "Comfortable"), ("compact", "Compact")]),
+    ];
+    html! {
+        @for (name, title, words) in looks {
+            label.choose data-choose=(name) hidden { (title) select { @for (word, text) in words { option value=(word) { (text) } } } }
+        }
+    }
+}
+
+/// The keys of the script.
+const KEYS: [(&str, &str); 7] = [
+    ("j, k", "next and previous row of a list"),
+    ("x", "select the row"),
+    ("Enter", "open it"),
+    ("n, p", "next and previous page, or finding of the list"),
+    ("u", "back to the list"),
+    ("/", "search"),
+    ("?", "this list"),
+];
+
+fn keys() -> Markup {
+    html! {
+        dialog.keys id="keys" aria-label="Keys" {
+            h2 { "Keys" }
+            dl.facts { @for (key, what) in KEYS { dt { kbd { (key) } } dd { (what) } } }
+            form method="dialog" { button.button { "Close" } }
+        }
+    }
+}
+
 /// A fault, as a page.
 pub(crate) fn fault(fault: &Fault) -> Markup {
+    told(fault, &html! {})
+}
+
+/// The page of whoever has no session yet and runs under the user of this server.
+/// `to` is the page that was asked for.
+pub(crate) fn closed(fault: &Fault, to: &str) -> Response<Body> {
+    let page = told(
+        fault,
+        &html! {
+            form.actions method="post" action="/enter" {
+                input type="hidden" name="to" value=(to);
+                button.button.primary { "Let me in" }
+            }
+            p.help { "This browser runs under your own user, which this server runs under, too." }
+        },
+    );
+    let mut response = answer::html(page);
+    *response.status_mut() = fault.status;
+    response
+}
+
+fn told(fault: &Fault, more: &Markup) -> Markup {
     let title = fault.status.canonical_reason().unwrap_or("Error");
     document(
         title,
@@ -433,6 +507,7 @@ pub(crate) fn fault(fault: &Fault) -> Markup {
                 h1 { (title) }
                 p { (notice::prose(&parts::sentence(&fault.detail))) }
                 p { (notice::prose(fault.code.about().advice)) }
+                (more)
                 p.muted { "Code: " a.link.mono href=(fault.code.address()) { (fault.code.as_str()) } }
                 @if fault.code != Own::NotLetIn.into() && fault.code != Own::LinkInvalid.into() { p { a.link href="/" { "To the first page" } } }
             }
@@ -454,6 +529,7 @@ fn document_with(title: &str, more: &Markup, body: &Markup) -> Markup {
                 title { (line(title)) " – harness" }
                 link rel="icon" href="data:,";
                 link rel="stylesheet" href=(asset("app.css", STYLE));
+                script src=(asset("theme.js", THEME)) {}
                 (more)
             }
             body {

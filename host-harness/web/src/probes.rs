@@ -24,7 +24,8 @@ use crate::{
 
 /// Says how the process and its tenants are, at an address of its own.
 pub struct Probes {
-    socket: TcpListener,
+    sockets: Vec<TcpListener>,
+    address: SocketAddr,
     service: Router,
 }
 
@@ -35,23 +36,23 @@ impl Probes {
         if !is_local && !anywhere {
             return Err(ServeError::Remote(address));
         }
-        let socket = listen::bind(address).await?;
-        let hosts = is_local.then(|| listen::address(&socket).map(|it| Hosts::new(it.port()))).transpose()?;
+        let (sockets, address) = listen::bind(address).await?;
+        let hosts = is_local.then(|| Hosts::new(address.port()));
         let service = health()
             .route("/metrics", get(metrics))
             .layer(middleware::from_fn_with_state(Arc::new(hosts), admit))
             .with_state(harness);
-        Ok(Self { socket, service })
+        Ok(Self { sockets, address, service })
     }
 
     /// The address that it has.
-    pub fn address(&self) -> Result<SocketAddr, ServeError> {
-        listen::address(&self.socket)
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Answers until it is stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let open = listen::accept(self.socket, self.service, PATIENCE.head, &stop).await;
+        let open = listen::accept(self.sockets, self.service, PATIENCE.head, &stop).await;
         listen::ended(open).await;
     }
 }

@@ -21,11 +21,11 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use self::packed::Packable;
 use crate::{
     Site,
-    access::{Refusal, may_lead_here},
+    access::{Refusal, is_of_owner, may_lead_here},
     answer::{Fault, HEADERS, html},
     api, events, pages, probes,
     problems::{self, Own},
-    table::{Routes, record, refused},
+    table::{API, Routes, record, refused},
 };
 
 /// Answers requests.
@@ -71,11 +71,13 @@ pub(crate) fn service(site: Arc<Site>) -> Service {
         })
         .layer(middleware::from_fn_with_state(site.clone(), let_in));
     Router::new()
-        .route("/enter", get(enter))
+        .route("/enter", get(enter).post(enter_as_owner))
         .merge(probes::health().with_state(site.harness.clone()))
         .route(problems::BASE, get(pages::problems::list))
         .route("/problems/{code}", get(pages::problems::page))
         .route("/assets/app.css", get(async || asset("text/css", pages::STYLE)))
+        .route("/assets/theme.js", get(async || asset("text/javascript", pages::THEME)))
+        .route("/assets/inter.woff2", get(async || ([(header::CONTENT_TYPE, "font/woff2"), KEPT], pages::FONT)))
         .route("/assets/app.js", get(async || asset("text/javascript", pages::SCRIPT)))
         .merge(closed)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
@@ -101,6 +103,7 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     let path = request.uri().path().to_owned();
     let is_api = path.starts_with("/api/");
     let (begun, method) = (Instant::now(), request.method().clone());
+    let known = request.headers().get(header::IF_NONE_MATCH).cloned().filter(|_| method == Method::GET);
     let mut response = match site.gate.admits(request.headers()) {
         Err(refusal) => Fault::from(refusal).into_response(),
         Ok(()) => next.run(request).await,
@@ -112,6 +115,10 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
             response.headers_mut().extend(said.get(&name).map(|value| (name, value.clone())));
         }
     }
+    if known.is_some_and(|known| is_known(&known, response.headers())) && response.status() == StatusCode::OK {
+        *response.body_mut() = Body::empty();
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
     for (name, value) in HEADERS {
         // What may be kept says so.
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -122,6 +129,13 @@ async fn admit(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     let surface = if is_api { Surface::Api } else { Surface::Page };
     site.harness.metrics().request(surface, &method, response.status(), begun.elapsed());
     response
+}
+
+/// Whether an answer is one that its reader has: by its tag, weak or strong.
+fn is_known(known: &HeaderValue, answer: &HeaderMap) -> bool {
+    let tag = answer.get(header::ETAG).and_then(|it| it.to_str().ok());
+    let known = known.to_str().unwrap_or_default().split(',').map(str::trim);
+    tag.is_some_and(|tag| known.into_iter().any(|it| it == "*" || it.trim_start_matches("W/") == tag))
 }
 
 /// Only those come further who can be told.
@@ -138,13 +152,62 @@ async fn let_in(State(site): State<Arc<Site>>, mut request: Request, next: Next)
             if refusal == Refusal::Token {
                 refused(&site, nobody()).await;
             }
-            let mut response = Fault::from(refusal).into_response();
+            let ends = request.extensions().get().copied();
+            let page = page_of(&request).filter(|_| refusal == Refusal::Session);
+            let mut response = match page {
+                Some(page) if is_of_owner(ends).await => pages::closed(&Fault::from(refusal), &page),
+                _ => Fault::from(refusal).into_response(),
+            };
             if response.status() == StatusCode::UNAUTHORIZED {
                 response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             response
         }
     }
+}
+
+/// The page that a request asks for, as it stands in an address of this server.
+fn page_of(request: &Request) -> Option<String> {
+    let is_page = request.method() == Method::GET && !request.uri().path().starts_with(API);
+    request.uri().path_and_query().filter(|_| is_page).map(ToString::to_string)
+}
+
+/// Lets a browser in that runs under the user of the server, and leads it to the page
+/// that it asked for.
+async fn enter_as_owner(State(site): State<Arc<Site>>, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY_BYTES).await.unwrap_or_default();
+    let to = url::form_urlencoded::parse(&body).find(|(name, _)| name == "to").map(|(_, to)| to.into_owned());
+    let entered = match site.gate.enter_as_owner(head.extensions.get().copied(), &head.headers).await {
+        Ok(entered) => entered,
+        Err(error) => return Fault::from(error).into_response(),
+    };
+    let outcome = if entered.is_some() { AuditOutcome::Done } else { AuditOutcome::Refused };
+    let code = entered.is_none().then(|| Own::NotLetIn.as_str().into());
+    let entry = AuditEntry {
+        who: "browser".to_owned(),
+        action: "enter",
+        tenant: None,
+        target: Some("by the owner of the connection".to_owned()),
+        outcome,
+        code,
+    };
+    match entered {
+        Some(cookie) => {
+            record(&site, entry).await;
+            let to = to.filter(|it| is_own_path(it)).unwrap_or_else(|| "/".to_owned());
+            (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, cookie)]).into_response()
+        }
+        None => {
+            refused(&site, entry).await;
+            Fault::from(Refusal::Session).into_response()
+        }
+    }
+}
+
+/// Whether an address is a page of this server, and leads nowhere else.
+fn is_own_path(to: &str) -> bool {
+    to.starts_with('/') && !to.starts_with("//") && to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
 }
 
 /// Somebody whose token does not work.
@@ -198,5 +261,8 @@ async fn leave(State(site): State<Arc<Site>>, headers: HeaderMap) -> Result<Resp
 }
 
 fn asset(of: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, of), (header::CACHE_CONTROL, "max-age=31536000, immutable")], text)
+    ([(header::CONTENT_TYPE, of), KEPT], text)
 }
+
+/// What never changes under its address.
+const KEPT: (http::HeaderName, &str) = (header::CACHE_CONTROL, "max-age=31536000, immutable");

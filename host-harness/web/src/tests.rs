@@ -1,7 +1,9 @@
 //! Requests over a socket, as browsers and programs make them.
 
 mod answers;
+mod backup;
 mod crowd;
+mod enter;
 mod hostile;
 mod problems;
 mod queries;
@@ -48,7 +50,7 @@ async fn served_with(patience: Patience) -> Served {
     let mut server = Server::bind(harness.clone(), options).await.unwrap();
     Arc::get_mut(&mut server.site).unwrap().patience = patience;
     let site = server.site.clone();
-    let (address, stop) = (server.address().unwrap().to_string(), CancellationToken::default());
+    let (address, stop) = (server.address().to_string(), CancellationToken::default());
     let running = tokio::spawn(server.run(stop.clone()));
     Served { _folder: folder, harness, site, address, links, stop, running }
 }
@@ -60,7 +62,7 @@ impl Served {
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
-        String::from_utf8(answer).unwrap()
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &str) -> String {
@@ -281,13 +283,11 @@ async fn every_answer_says_what_browsers_must_not_do() {
         for forbidden in ["<script>", " style=", "javascript:", " onclick", "http://", "https://"] {
             assert!(!body(&page).contains(forbidden), "{path}: {forbidden}");
         }
-        // One script, of ours.
-        let own = body(&page).matches("<script src=\"/assets/app.js?v=").count();
-        assert_eq!(
-            (body(&page).matches("<script").count(), own),
-            (own, usize::from(!matches!(path, "/tenants" | "/api"))),
-            "{path}"
-        );
+        // Scripts of ours alone.
+        let of = |name: &str| body(&page).matches(&format!("<script src=\"/assets/{name}?v=")).count();
+        let (look, own) = (of("theme.js"), of("app.js"));
+        assert_eq!(body(&page).matches("<script").count(), look + own, "{path}");
+        assert_eq!((look, own), (1, usize::from(!matches!(path, "/tenants" | "/api"))), "{path}");
     }
 }
 
@@ -493,7 +493,7 @@ async fn a_monitor_learns_counts_under_an_address_of_this_machine_and_needs_no_t
     let away = Probes::bind(harness.clone(), "0.0.0.0:0".parse().unwrap(), false).await;
     assert!(matches!(away, Err(ServeError::Remote(_))));
     let probes = Probes::bind(harness.clone(), "127.0.0.1:0".parse().unwrap(), false).await.unwrap();
-    let (address, stop) = (probes.address().unwrap(), CancellationToken::default());
+    let (address, stop) = (probes.address(), CancellationToken::default());
     let running = tokio::spawn(probes.run(stop.clone()));
     let ask = async |path: &str, host: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();

@@ -25,6 +25,15 @@ pub struct Selection {
     pub kinds: Vec<Kind>,
     /// Only these projects, by name; empty for all.
     pub projects: Vec<String>,
+    /// Of all of them not these, by the vendor's ids.
+    pub without: HashSet<String>,
+}
+
+impl Selection {
+    /// Whether it asks for some projects or kinds.
+    pub(super) fn narrows(&self) -> bool {
+        !self.kinds.is_empty() || !self.projects.is_empty()
+    }
 }
 
 /// Plans the reads of a sync: of the projects that the vendor lists those whose
@@ -56,23 +65,25 @@ pub fn plan(
     }
     let whole = selection.projects.is_empty();
     if whole {
-        selected.extend(projects.iter().filter(|project| mapped.contains(&project.id)));
+        let wanted = |project: &&Project| mapped.contains(&project.id) && !selection.without.contains(&project.id);
+        selected.extend(projects.iter().filter(wanted));
     }
     // A wide read brings the other projects' records along.
     let most = selected.len() * 2 >= projects.len();
 
-    let scopes = if whole && most && connection.deployment_wide && selected.len() > ONE_BY_ONE {
-        vec![Scope::Deployment]
-    } else {
-        // Neighbours in a batch share a branch where possible: a connector
-        // that asks for one branch at a time then needs fewer requests.
-        selected.sort_by(|a, b| branch(a).cmp(&branch(b)).then_with(|| a.name.cmp(&b.name)));
-        let size = if selected.len() > ONE_BY_ONE { BATCH } else { 1 };
-        selected
-            .chunks(size)
-            .map(|batch| Scope::Projects(batch.iter().map(|project| scope(project)).collect()))
-            .collect()
-    };
+    let scopes =
+        if whole && most && selection.without.is_empty() && connection.deployment_wide && selected.len() > ONE_BY_ONE {
+            vec![Scope::Deployment]
+        } else {
+            // Neighbours in a batch share a branch where possible: a connector
+            // that asks for one branch at a time then needs fewer requests.
+            selected.sort_by(|a, b| branch(a).cmp(&branch(b)).then_with(|| a.name.cmp(&b.name)));
+            let size = if selected.len() > ONE_BY_ONE { BATCH } else { 1 };
+            selected
+                .chunks(size)
+                .map(|batch| Scope::Projects(batch.iter().map(|project| scope(project)).collect()))
+                .collect()
+        };
     let kinds = readable.into_iter().filter(|kind| selection.kinds.is_empty() || selection.kinds.contains(kind));
     let reads =
         kinds.flat_map(|kind| scopes.iter().map(|scope| FetchTask { kind: kind.clone(), scope: scope.clone() }));
@@ -110,7 +121,7 @@ pub fn at_hand(
     let nothing = |asked: bool, found: bool| asked && !found;
     let none = nothing(!selection.kinds.is_empty(), !kinds.is_empty())
         || nothing(!selection.projects.is_empty(), !found.is_empty());
-    (!none).then_some(Selection { kinds, projects: found })
+    (!none).then_some(Selection { kinds, projects: found, ..Selection::default() })
 }
 
 fn branch(project: &Project) -> Option<&String> {
@@ -127,7 +138,7 @@ mod tests {
 
     use appsec_model::{Access, Connection, Deployment, Kind, KindAccess, Project, Scope};
 
-    use super::{Selection, at_hand, plan};
+    use super::{FetchTask, Selection, at_hand, plan};
     use crate::error::SelectionError;
 
     fn connection(deployment_wide: bool) -> Connection {
@@ -207,6 +218,7 @@ mod tests {
         let selection = |kinds: &[Kind], projects: &[&str]| Selection {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
+            ..Selection::default()
         };
         let mapped: HashSet<String> = all(&projects(9)).into_iter().filter(|id| id != "3").collect();
         let kept =
@@ -227,7 +239,7 @@ mod tests {
         assert_eq!(sizes_of(true, 120, 55), [50, 5]);
         assert_eq!(sizes_of(true, 120, 60), [0]);
         let (projects, named) =
-            (projects(3), |name: &str| Selection { kinds: vec![], projects: vec![name.to_owned()] });
+            (projects(3), |name: &str| Selection { projects: vec![name.to_owned()], ..Selection::default() });
         let mapped = all(&projects[..1]);
         let plan = |name: &str| plan(&connection(true), &projects, &mapped, &named(name));
         assert_eq!(plan("Acme/p0000").unwrap().len(), 2);
@@ -235,10 +247,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_not_read_along_with_everything() {
+        let projects = projects(120);
+        let without = HashSet::from(["7".to_owned(), "119".to_owned()]);
+        let selection = Selection { without, ..Selection::default() };
+        let reads = plan(&connection(true), &projects, &all(&projects), &selection).unwrap();
+        let named = |read: &FetchTask| match &read.scope {
+            Scope::Projects(projects) => projects.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
+            Scope::Deployment => panic!("{read:?}"),
+        };
+        let read: HashSet<String> = reads.iter().flat_map(named).collect();
+        assert_eq!((reads.len(), read.len()), (6, 118));
+        assert!(!read.contains("7") && !read.contains("119"));
+    }
+
+    #[test]
     fn a_selection_keeps_to_what_there_is() {
         let selection = |kinds: &[Kind], projects: &[&str]| Selection {
             kinds: kinds.to_vec(),
             projects: projects.iter().map(|&name| name.to_owned()).collect(),
+            ..Selection::default()
         };
         let projects = projects(50);
         let plan = |selection| plan(&connection(true), &projects, &all(&projects), &selection);

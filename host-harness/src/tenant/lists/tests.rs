@@ -37,7 +37,8 @@ async fn no_field_of_a_list_is_without_effect() {
             _ => format!("{:?}", tenant.finding_filter(query).await.unwrap()),
         };
         let mut seen = BTreeSet::from([shown(&Query::new(list)).await]);
-        for field in list.fields() {
+        // Which columns are shown is no matter of which rows are.
+        for field in list.fields().iter().filter(|it| it.name != "columns") {
             let sample = samples::of(field);
             let filter = shown(&Query::parse(list, [(field.name, sample.as_str())]).unwrap()).await;
             assert!(seen.insert(filter), "{}", field.name);

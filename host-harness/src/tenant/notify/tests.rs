@@ -7,7 +7,7 @@ use crate::{
     test_context::{START, TestContext, name},
 };
 use appsec_grant::{Code, SecretSource, files::write_private};
-use appsec_store::{AlertFormat, Cause, Run, RunMode, RunState};
+use appsec_store::{AlertFormat, Cause, Run, RunExtent, RunMode, RunState};
 
 const SECRET: &str = "0123456789abcdef-secret";
 
@@ -41,7 +41,7 @@ fn end_a_run(tenant: &Tenant) -> Run {
     let at = |second: i64| Timestamp::from_micros(START - second * 1_000_000);
     tenant.store().run_now(|store| {
         let id = store.instance(&name("code")).unwrap().unwrap().id;
-        let run = store.start_run(id, RunMode::Full, true, 7, &[], at(60)).unwrap();
+        let run = store.start_run(id, RunMode::Full, RunExtent::Whole, 7, &[], at(60)).unwrap();
         let why = Cause::new(Code::Forbidden, "secret words of the vendor");
         store.finish_run(run, RunState::Partial, Some(&why), at(1)).unwrap();
         store.run(run).unwrap().unwrap()

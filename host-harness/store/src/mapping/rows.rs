@@ -1,12 +1,10 @@
 //! Mappings as they are shown, with what matching proposes.
 
-use std::collections::BTreeMap;
-
 use appsec_analysis::repository::{Match, ProjectFacts, Reason, Repository, RepositoryIndex};
 use appsec_model::{Project, Timestamp};
 use serde::Serialize;
 
-use super::{ADOPTED, MappedBy, MappingState, Note, ScanFields};
+use super::{ADOPTED, MappedBy, MappingState, Note, SCAN_FIELDS, ScanFields, scan_fields};
 use crate::{
     columns::{document, parsed},
     database::FindingStore,
@@ -164,12 +162,11 @@ impl FindingStore {
         let repositories = Repositories::load(&self.connection)?;
         let proposer = Proposer { index: repositories.index_of(|it| it.listed), rows: &repositories };
         let counts = self.counts_by_project()?;
-        let mut statement = self.connection.prepare_cached(
+        let mut statement = self.connection.prepare_cached(&format!(
             "SELECT projects.id, instances.name, document, vanished_at IS NOT NULL, mapping, mapping_document, \
-             repository_id, environment, branch, tag, metadata FROM projects \
-             JOIN instances ON instances.id = instance_id WHERE ?1 IS NULL OR instance_id = ?1 \
-             ORDER BY instances.name, projects.name, projects.id",
-        )?;
+             repository_id, {SCAN_FIELDS} FROM projects JOIN instances ON instances.id = instance_id \
+             WHERE ?1 IS NULL OR instance_id = ?1 ORDER BY instances.name, projects.name, projects.id",
+        ))?;
         let mut rows = statement.query([filter.instance_id])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
@@ -190,8 +187,6 @@ impl FindingStore {
                 MappingState::Mapped if reason.as_deref() == Some(ADOPTED) => proposer.propose(&project, repository_id),
                 _ => (None, Vec::new()),
             };
-            let metadata: BTreeMap<String, String> =
-                document("metadata", row.get_ref(10)?.as_str().unwrap_or_default())?;
             found.push(MappingRow {
                 row: id,
                 instance: row.get(1)?,
@@ -205,7 +200,7 @@ impl FindingStore {
                 repository_url: repository.and_then(|it| it.url),
                 proposal,
                 candidates,
-                scan_fields: ScanFields { environment: row.get(7)?, branch: row.get(8)?, tag: row.get(9)?, metadata },
+                scan_fields: scan_fields(row)?,
                 findings: counts.get(&id).cloned().unwrap_or_default(),
                 project: project.name,
                 project_id: project.id,

@@ -2,6 +2,7 @@ use crate::{
     fixture::{TestContext, at, project},
     instances::NewInstance,
     mapping::{AutoMap, KeptFindings, MappingFilter, MappingRow, MappingState, ResolvedMappings, ScanFields},
+    runs::RunExtent,
 };
 use appsec_analysis::repository::RepositoryList;
 use appsec_model::{Project, ProjectRef};
@@ -208,12 +209,12 @@ fn records_of_projects_that_are_not_read_are_counted_and_say_nothing() {
     // Nobody maps by itself what a person unmapped.
     context.list(&[project("1", "acme/app", "main"), project("2", "acme/two", "main")], 5);
     assert_eq!(rows(&context)[1].state, MappingState::Unmapped);
-    assert!(!context.store.with(|store| store.has_mapped_since(context.instance_id, at(5))).unwrap());
+    assert!(!context.store.with(|store| store.has_mapped_since(context.instance_id, at(5), RunExtent::Whole)).unwrap());
     // Taken up again, what is still there returns, with its id.
     let before = context.all()[1].row.id;
     let named = context.store.with(|store| store.projects_named(None, "ACME/two")).unwrap().remove(0);
     context.store.with(|store| store.restore_project(&named, at(6))).unwrap();
-    assert!(context.store.with(|store| store.has_mapped_since(context.instance_id, at(5))).unwrap());
+    assert!(context.store.with(|store| store.has_mapped_since(context.instance_id, at(5), RunExtent::Whole)).unwrap());
     context.findings(&both, 7);
     assert_eq!((statuses(&context), context.all()[1].row.id), (vec!["open".to_owned(), "open".to_owned()], before));
 }
@@ -273,8 +274,26 @@ fn another_repository_or_field_makes_findings_stale() {
     context.store.with(|store| store.refresh(at(5))).unwrap();
     let metadata = [("team".to_owned(), "web".to_owned())].into();
     let fields = ScanFields { environment: Some("production".to_owned()), metadata, ..ScanFields::default() };
-    context.store.with(|store| store.set_scan_fields(row, &fields)).unwrap();
+    context.store.with(|store| store.set_scan_fields(row, &fields, at(6))).unwrap();
     assert!(is_stale(&context));
     assert_eq!(context.store.with(|store| store.scan_fields(row)).unwrap(), fields);
     assert_eq!(rows(&context)[0].scan_fields, fields);
+}
+
+#[test]
+fn a_project_that_is_put_back_into_the_schedule_is_read_in_full_by_it() {
+    let context = TestContext::with_project();
+    let row = row_of(&context, "acme/app");
+    let set = |scheduled, now| {
+        let fields = ScanFields { scheduled, ..ScanFields::default() };
+        context.store.with(|store| store.set_scan_fields(row, &fields, at(now))).unwrap();
+        context.store.with(|store| store.left_out_of_schedule(context.instance_id)).unwrap().len()
+    };
+    let is_new = |then, extent| {
+        context.store.with(|store| store.has_mapped_since(context.instance_id, at(then), extent)).unwrap()
+    };
+    assert_eq!((set(true, 5), is_new(3, RunExtent::Scheduled)), (0, false), "it was in it all the time");
+    assert_eq!((set(false, 6), set(false, 7), set(true, 8), set(true, 9)), (1, 1, 0, 0));
+    assert!(is_new(7, RunExtent::Scheduled) && !is_new(8, RunExtent::Scheduled));
+    assert!(!is_new(7, RunExtent::Whole), "other syncs have read it");
 }

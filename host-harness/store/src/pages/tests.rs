@@ -13,7 +13,7 @@ use crate::{
     fixture::{TestContext, at, finding, project, record},
     packages::{PackageFilter, PackageRow},
     pages::HashedRecord,
-    runs::{FetchState, FetchStats, FetchTask, RunMode, RunState},
+    runs::{FetchState, FetchStats, FetchTask, RunExtent, RunMode, RunState},
     seen::Seen,
     subject::RulesById,
 };
@@ -56,7 +56,8 @@ fn the_same_record_of_two_reads_at_one_time_is_kept_once() {
     let instance_id = context.instance_id;
     let planned = FetchTask { kind: Kind::Sast, scope: Scope::Deployment };
     let reads = context.store.with(|store| {
-        let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned.clone(), planned], NOW).unwrap();
+        let run_id =
+            store.start_run(instance_id, RunMode::Full, RunExtent::Whole, 0, &[planned.clone(), planned], NOW).unwrap();
         store.run(run_id).unwrap().unwrap().fetches
     });
     let projects = ProjectIndex::default();
@@ -77,7 +78,7 @@ fn a_page_that_comes_after_its_read_has_ended_is_not_taken_in() {
     let instance_id = context.instance_id;
     let (run_id, fetch_id) = context.store.with(|store| {
         let planned = FetchTask { kind: Kind::Sast, scope: Scope::Deployment };
-        let run_id = store.start_run(instance_id, RunMode::Full, true, 0, &[planned], NOW).unwrap();
+        let run_id = store.start_run(instance_id, RunMode::Full, RunExtent::Whole, 0, &[planned], NOW).unwrap();
         (run_id, store.run(run_id).unwrap().unwrap().fetches[0].id)
     });
     let projects = ProjectIndex::default();
@@ -157,24 +158,29 @@ fn a_record_with_less_detail_and_the_same_gist_is_known() {
 #[test]
 fn an_incremental_run_starts_from_a_sync_of_all_projects_only() {
     let context = TestContext::new();
-    let complete = |mode, whole, started| {
+    let complete = |mode, extent, started| {
         context.store.with(|store| {
-            let run = store.start_run(context.instance_id, mode, whole, 0, &[], started).unwrap();
+            let run = store.start_run(context.instance_id, mode, extent, 0, &[], started).unwrap();
             store.finish_run(run, RunState::Complete, None, started).unwrap();
-            store.last_complete_start(context.instance_id).unwrap()
+            let start = |extent| store.last_complete_start(context.instance_id, extent).unwrap();
+            (start(RunExtent::Whole), start(RunExtent::Scheduled))
         })
     };
-    assert_eq!(complete(RunMode::Full, false, at(1)), None);
-    assert_eq!(complete(RunMode::Full, true, at(2)), Some(at(2)));
-    assert_eq!(complete(RunMode::Full, false, at(3)), Some(at(2)));
-    assert_eq!(complete(RunMode::Import, true, at(4)), Some(at(2)));
+    let (whole, scheduled) = (RunExtent::Whole, RunExtent::Scheduled);
+    assert_eq!(complete(RunMode::Full, RunExtent::Selection, at(1)), (None, None));
+    assert_eq!(complete(RunMode::Full, whole, at(2)), (Some(at(2)), Some(at(2))));
+    assert_eq!(complete(RunMode::Full, RunExtent::Selection, at(3)), (Some(at(2)), Some(at(2))));
+    assert_eq!(complete(RunMode::Import, whole, at(4)), (Some(at(2)), Some(at(2))));
+    // Of what scheduled syncs leave out, one of them has nothing.
+    assert_eq!(complete(RunMode::Full, scheduled, at(5)), (Some(at(2)), Some(at(5))));
+    assert_eq!(complete(RunMode::Full, whole, at(6)), (Some(at(6)), Some(at(6))));
 }
 
 #[test]
 fn an_import_that_was_cut_off_is_not_taken_up_by_a_sync() {
     let context = TestContext::new();
     context.store.with(|store| {
-        store.start_run(context.instance_id, RunMode::Import, false, 0, &[], NOW).unwrap();
+        store.start_run(context.instance_id, RunMode::Import, RunExtent::Selection, 0, &[], NOW).unwrap();
         assert_eq!(store.unfinished_run(context.instance_id).unwrap(), None);
     });
 }
@@ -323,7 +329,8 @@ fn scan(context: &TestContext, names: &[&str], now: i64) {
     let records: Vec<HashedRecord> =
         names.iter().map(|name| record(Kind::Sca, &json!({ "id": *name })).into()).collect();
     let planned = FetchTask { kind: Kind::Sca, scope: Scope::Deployment };
-    let run_id = store.with(|store| store.start_run(id, RunMode::Full, true, 0, &[planned], at(now))).unwrap();
+    let run_id =
+        store.with(|store| store.start_run(id, RunMode::Full, RunExtent::Whole, 0, &[planned], at(now))).unwrap();
     let fetch_id = store.with(|store| store.run(run_id)).unwrap().unwrap().fetches[0].id;
     let projects = store.with(|store| store.project_index(id)).unwrap();
     let records = store.with(|store| store.classify(id, "", records, &projects, &Seen::default())).unwrap();
@@ -492,9 +499,9 @@ fn an_incremental_run_starts_from_the_last_complete_one_whatever_the_clock_said_
     let context = TestContext::new();
     let complete = |started| {
         context.store.with(|store| {
-            let run = store.start_run(context.instance_id, RunMode::Full, true, 0, &[], started).unwrap();
+            let run = store.start_run(context.instance_id, RunMode::Full, RunExtent::Whole, 0, &[], started).unwrap();
             store.finish_run(run, RunState::Complete, None, started).unwrap();
-            store.last_complete_start(context.instance_id).unwrap()
+            store.last_complete_start(context.instance_id, RunExtent::Whole).unwrap()
         })
     };
     assert_eq!(complete(at(1_000)), Some(at(1_000)));

@@ -1,4 +1,7 @@
-use crate::fixture::{TestContext, at, project};
+use crate::{
+    fixture::{TestContext, at, project},
+    runs::RunExtent,
+};
 use appsec_model::ProjectRef;
 use serde_json::json;
 
@@ -51,8 +54,9 @@ fn another_primary_branch_is_another_leading_occurrence() {
 #[test]
 fn a_project_that_is_listed_again_is_read_in_full_again() {
     let context = TestContext::with_project();
-    let read_since =
-        |moment| context.store.with(|store| store.has_mapped_since(context.instance_id, at(moment)).unwrap());
+    let read_since = |moment| {
+        context.store.with(|store| store.has_mapped_since(context.instance_id, at(moment), RunExtent::Whole).unwrap())
+    };
     assert!(!read_since(5));
     context.list(&[], 6);
     context.list(&[project("7", "acme/app", "main")], 7);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::{Keep, RunFilter, RunWait};
 use crate::{
     fixture::{TestContext, at, project},
-    runs::{RunMode, RunState},
+    runs::{RunExtent, RunMode, RunState},
 };
 
 fn found(id: &str, status: &str) -> Value {
@@ -79,19 +79,19 @@ fn runs_are_found_by_state_time_and_project() {
 fn what_the_next_sync_starts_from_is_kept_however_old_it_is() {
     let context = TestContext::with_project();
     context.store.with(|store| {
-        let mut ended = |mode, whole, state, now| {
-            let run = store.start_run(context.instance_id, mode, whole, 0, &[], at(now)).unwrap();
+        let mut ended = |mode, extent, state, now| {
+            let run = store.start_run(context.instance_id, mode, extent, 0, &[], at(now)).unwrap();
             if state != RunState::Running {
                 store.finish_run(run, state, None, at(now)).unwrap();
             }
         };
-        ended(RunMode::Full, true, RunState::Complete, 1);
-        ended(RunMode::Full, true, RunState::Complete, 2);
-        ended(RunMode::Full, true, RunState::Partial, 3);
-        ended(RunMode::Incremental, true, RunState::Failed, 4);
-        ended(RunMode::Import, false, RunState::Running, 5);
-        ended(RunMode::Incremental, true, RunState::Failed, 6);
-        ended(RunMode::Incremental, true, RunState::Failed, 7);
+        ended(RunMode::Full, RunExtent::Whole, RunState::Complete, 1);
+        ended(RunMode::Full, RunExtent::Whole, RunState::Complete, 2);
+        ended(RunMode::Full, RunExtent::Whole, RunState::Partial, 3);
+        ended(RunMode::Incremental, RunExtent::Whole, RunState::Failed, 4);
+        ended(RunMode::Import, RunExtent::Selection, RunState::Running, 5);
+        ended(RunMode::Incremental, RunExtent::Whole, RunState::Failed, 6);
+        ended(RunMode::Incremental, RunExtent::Whole, RunState::Failed, 7);
         let kept = |store: &crate::FindingStore| -> Vec<i64> {
             store.runs(None, 99).unwrap().iter().map(|run| run.id).collect()
         };
@@ -102,7 +102,7 @@ fn what_the_next_sync_starts_from_is_kept_however_old_it_is() {
         assert_eq!(store.prune_runs(Some(99), Keep::Newest(0)).unwrap(), 0);
         assert_eq!(store.prune_runs(None, Keep::Newest(0)).unwrap(), 1);
         assert_eq!(kept(store), [7, 5, 3, 2]);
-        assert_eq!(store.last_complete_start(context.instance_id).unwrap(), Some(at(2)));
+        assert_eq!(store.last_complete_start(context.instance_id, RunExtent::Whole).unwrap(), Some(at(2)));
     });
 }
 

@@ -1,9 +1,11 @@
 use super::{DeliveryState, DueDelivery, Tried, Webhook};
 use crate::{
-    fixture::{TestContext, at},
-    runs::{RunMode, RunState},
+    fixture::{TestContext, at, project},
+    mapping::ScanFields,
+    runs::{FetchTask, RunExtent, RunMode, RunState},
 };
 use appsec_grant::SecretSource;
+use appsec_model::{Kind, ProjectScope, Scope};
 
 /// A context whose instance tells the ends of its runs.
 fn context() -> TestContext {
@@ -20,7 +22,7 @@ fn context() -> TestContext {
 
 fn end_a_run(context: &TestContext, now: i64) -> i64 {
     context.store.with(|store| {
-        let run = store.start_run(context.instance_id, RunMode::Full, true, 0, &[], at(now)).unwrap();
+        let run = store.start_run(context.instance_id, RunMode::Full, RunExtent::Whole, 0, &[], at(now)).unwrap();
         store.finish_run(run, RunState::Complete, None, at(now + 1)).unwrap();
         run
     })
@@ -54,7 +56,10 @@ fn nothing_is_written_down_without_a_webhook_or_before_the_end() {
     end_a_run(&silent, 10);
     assert!(silent.store.with(|store| store.deliveries(None, 9)).unwrap().is_empty());
     let context = context();
-    context.store.with(|store| store.start_run(context.instance_id, RunMode::Full, true, 0, &[], at(1))).unwrap();
+    context
+        .store
+        .with(|store| store.start_run(context.instance_id, RunMode::Full, RunExtent::Whole, 0, &[], at(1)))
+        .unwrap();
     assert!(context.store.with(|store| store.deliveries(None, 9)).unwrap().is_empty());
 }
 
@@ -156,4 +161,32 @@ fn a_removed_webhook_takes_what_waits_with_it() {
         assert!(!store.renew_delivery(delivery.id, at(20)).unwrap());
         assert!(store.claim_delivery(DueDelivery::Id(delivery.id), at(20), at(30)).unwrap().is_none());
     });
+}
+
+#[test]
+fn a_run_that_read_nothing_but_projects_that_are_not_notified_of_is_not_told() {
+    let context = context();
+    context.list(&[project("7", "acme/app", "main"), project("8", "acme/other", "main")], 1);
+    let quiet = ScanFields { notify: false, ..ScanFields::default() };
+    let scope = |ids: &[&str]| {
+        let named = |id: &&str| ProjectScope { id: (*id).to_owned(), name: String::new(), primary_branch: None };
+        Scope::Projects(ids.iter().map(named).collect())
+    };
+    let told = |scopes: Vec<Scope>| {
+        context.store.with(|store| {
+            let before = store.deliveries(None, 99).unwrap().len();
+            let reads: Vec<_> = scopes.into_iter().map(|scope| FetchTask { kind: Kind::Sast, scope }).collect();
+            let mode = RunMode::Full;
+            let run = store.start_run(context.instance_id, mode, RunExtent::Selection, 0, &reads, at(2)).unwrap();
+            store.finish_run(run, RunState::Complete, None, at(3)).unwrap();
+            store.deliveries(None, 99).unwrap().len() > before
+        })
+    };
+    assert!(told(vec![scope(&["7"])]), "all are told of where nobody says otherwise");
+    let row = context.store.with(|store| store.projects_named(None, "acme/app")).unwrap()[0].row;
+    context.store.with(|store| store.set_scan_fields(row, &quiet, at(4))).unwrap();
+    assert!(!told(vec![scope(&["7"]), scope(&["7"])]));
+    assert!(told(vec![scope(&["7"]), scope(&["7", "8"])]) && told(vec![Scope::Deployment]));
+    assert!(told(vec![scope(&["7"]), scope(&["9"])]), "of one that is not known yet");
+    assert!(told(vec![]), "it failed before it read anything");
 }

@@ -8,8 +8,8 @@ use axum::{
     extract::{FromRequest, Request},
 };
 use host_harness::{
-    Acceptance, BUNDLED, Error, InstanceDeletion, InstanceReport, KindChoice, ProjectName, Rotation, Setup,
-    TypedSecrets,
+    Acceptance, BUNDLED, Error, InstanceDeletion, InstanceReport, KindChoice, ProjectName, Rotation, ScanFieldChanges,
+    Setup, TypedSecrets,
     grant::{InstanceName, Origin, Secret},
     ingest::{ImportOptions, Selection, SyncOptions, Vanishing},
     store::{AutoMap, Cadence, ConnectorSource, KeptFindings, Percent, Plan, ProjectChoice, Role, Zone},
@@ -70,6 +70,9 @@ fn located(status: StatusCode, address: &str, document: Response<Body>) -> Respo
     let mut response = with_status(status, document);
     if let Ok(address) = HeaderValue::from_str(address) {
         response.headers_mut().insert(header::LOCATION, address);
+        if status == StatusCode::ACCEPTED {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
     }
     response
 }
@@ -195,7 +198,7 @@ pub(super) async fn sync(asked: Asked, Sent(_, sent): Sent<NewRun>) -> Answer {
         None => Vanishing::AsSet,
     };
     let kinds = sent.kinds.iter().map(|kind| parsed::<Kind>("kinds", kind)).collect::<Result<_, _>>()?;
-    let selection = Selection { kinds, projects: sent.projects };
+    let selection = Selection { kinds, projects: sent.projects, ..Selection::default() };
     let options = SyncOptions { selection, full: sent.full, vanishing, ..SyncOptions::default() };
     let run = asked.site.jobs.sync(&asked.tenant, &name, options).await?;
     let base = format!("/api/v1/tenants/{}", asked.tenant.id());
@@ -307,6 +310,35 @@ pub(super) async fn put_mapping(asked: Asked, Sent(_, sent): Sent<NewMapping>) -
         (None, false) => Ok(json(&asked.tenant.restore_project(&project).await?)),
         (Some(_), true) => Err(Fault::field("repository", "a project that is ignored has none")),
     }
+}
+
+/// What is said of a project's scans. What is left out stays as it is.
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScanFields {
+    instance: Option<String>,
+    #[serde(default)]
+    project: String,
+    environment: Option<String>,
+    branch: Option<String>,
+    tag: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+    /// Whether scheduled syncs read the project.
+    scheduled: Option<bool>,
+    /// Whether the webhook of the instance is notified of runs that read it.
+    notify: Option<bool>,
+    /// Fields to forget, or keys of the metadata.
+    #[serde(default)]
+    clear: Vec<String>,
+}
+
+pub(super) async fn set_scan_fields(asked: Asked, Sent(_, sent): Sent<ScanFields>) -> Answer {
+    let project = ProjectName { instance: named(sent.instance.as_deref())?, name: sent.project };
+    let ScanFields { environment, branch, tag, metadata, scheduled, notify, clear, .. } = sent;
+    let changes = ScanFieldChanges { clear, environment, branch, tag, metadata, scheduled, notify };
+    Ok(json(&asked.tenant.set_scan_fields(&project, changes).await?))
 }
 
 #[derive(Default, Deserialize)]

@@ -184,6 +184,6 @@ fn violations(check: &PolicyCheck) -> Answer {
 
 pub(super) async fn policy_results(asked: Asked) -> Answer {
     let (policies, finding, issue) = (asked.fields("policy"), asked.field("finding"), asked.field("issue"));
-    let limit = asked.number("limit")?.unwrap_or(super::REMARKS);
-    Ok(json(&asked.tenant.policy_result_list(policies, finding, issue, limit).await?))
+    let page = (asked.number("limit")?.unwrap_or(super::REMARKS), asked.number("offset")?.unwrap_or_default());
+    Ok(json(&asked.tenant.policy_result_list(policies, finding, issue, page).await?))
 }

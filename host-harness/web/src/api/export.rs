@@ -1,42 +1,21 @@
 //! The findings of a filter in a format, to their end, as they are read.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
 
-use axum::body::{Body, Bytes};
-use futures_util::{StreamExt, stream};
 use host_harness::{
     ExportFormat, ExportRequest, Share, View,
     exports::{CycloneDxVersion, Format, Options as ExportOptions},
     query::{List, When},
 };
 use http::{HeaderValue, Response, header};
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::runtime::Handle;
 
 use super::takes;
 use crate::{
     answer::Fault,
     asked::{Answer, Asked},
+    stream::written,
 };
-
-/// Bytes of a part that is sent.
-const PART: usize = 64 << 10;
-
-/// Parts that wait for whoever reads them.
-const PARTS: usize = 4;
-
-/// Hands parts on to whoever reads the answer; one that went away ends the export.
-struct Parts(mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Parts {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes)));
-        sent.map(|()| bytes.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 pub(super) async fn export(asked: Asked, view: View) -> Answer {
     let format: ExportFormat = asked.named("format")?;
@@ -44,27 +23,13 @@ pub(super) async fn export(asked: Asked, view: View) -> Answer {
     let filter = asked.tenant.finding_filter(&asked.query_with(List::Findings(view), takes::EXPORT)?).await?;
     let base = asked.tenant.base(asked.field("baseline").as_deref()).await?;
     let request = ExportRequest { format, filter, options, base, share: Share::Whole };
-    let (sender, receiver) = mpsc::channel(PARTS);
-    let (tenant, failed, runtime) = (asked.tenant.clone(), sender.clone(), Handle::current());
-    tokio::task::spawn_blocking(move || {
-        let out = BufWriter::with_capacity(PART, Parts(sender));
-        let done = runtime.block_on(tenant.export(request, out));
-        let error = match done {
-            Ok((_, mut out)) => out.flush().err(),
-            Err(error) => Some(io::Error::other(error)),
-        };
-        if let Some(error) = error.filter(|error| error.kind() != io::ErrorKind::BrokenPipe) {
-            tracing::warn!(%error, "an export ended before its end");
-            // The answer has begun: that it is cut off is all that can be said.
-            _ = failed.blocking_send(Err(error));
-        }
+    let (tenant, runtime) = (asked.tenant.clone(), Handle::current());
+    let body = written("an export", move |out| {
+        runtime.block_on(tenant.export(request, out)).map(|(_, out)| out).map_err(io::Error::other)
     });
-    let parts = stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
-    // Whoever packs it looks again behind its end.
-    let parts = parts.fuse();
     let (kind, ending) = media(format);
     let name = format!("attachment; filename=\"{}-{ending}\"", asked.tenant.id());
-    let mut response = Response::new(Body::from_stream(parts));
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(

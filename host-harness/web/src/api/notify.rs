@@ -98,7 +98,8 @@ pub(super) async fn test_alert(asked: Asked) -> Answer {
 
 pub(super) async fn deliveries(asked: Asked) -> Answer {
     let limit = asked.number("limit")?.unwrap_or(DELIVERIES);
-    Ok(json(&asked.tenant.delivery_list(asked.maybe_instance()?.as_ref(), limit).await?))
+    let offset = asked.number("offset")?.unwrap_or_default();
+    Ok(json(&asked.tenant.delivery_list(asked.maybe_instance()?.as_ref(), limit, offset).await?))
 }
 
 pub(super) async fn resend(asked: Asked) -> Answer {

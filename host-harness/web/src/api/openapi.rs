@@ -12,7 +12,9 @@ use host_harness::{
     RepositoryImport, RunList, ScheduleReport, StatusReport, TokenList, TriageReport, VanishingList, ViewList,
     analysis::Advisory,
     ingest::ImportReport,
-    store::{Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, RepositoryRow, SavedView, TokenRow},
+    store::{
+        Coverage, Dashboard, Delivery, FindingDetail, IssueDetail, MappingRow, RepositoryRow, SavedView, TokenRow,
+    },
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -64,6 +66,8 @@ enum Answers {
     Check(Make),
     /// A file of policies.
     Toml,
+    /// An archive of files.
+    Archive,
     /// This document.
     Document,
 }
@@ -257,6 +261,13 @@ const OPERATIONS: &[Operation] = &[
         (200, Json(of::<AutoMapReport>)),
     ),
     read("/tenants/{tenant}/status", "getStatus", "How the instances are", Json(of::<StatusReport>)),
+    act(
+        ("post", "/tenants/{tenant}/backup"),
+        "backUp",
+        "A backup of the tenant, as an archive of the folder that restoring takes",
+        Sends::Nothing,
+        (200, Answers::Archive),
+    ),
     read("/tenants/{tenant}/instances", "listInstances", "The instances", Json(of::<InstanceList>)),
     read("/tenants/{tenant}/instances/{instance}", "getInstance", "An instance", Tagged(of::<InstanceReport>)),
     act(
@@ -327,6 +338,13 @@ const OPERATIONS: &[Operation] = &[
         "Maps a project to a repository, ignores it, or takes it up again",
         Sends::Json(of::<act::NewMapping>),
         (200, Json(of::<act::Mapped>)),
+    ),
+    act(
+        ("patch", "/tenants/{tenant}/mappings"),
+        "setScanFields",
+        "Sets what is said of a project's scans",
+        Sends::Json(of::<act::ScanFields>),
+        (200, Json(of::<MappingRow>)),
     ),
     act(
         ("post", "/tenants/{tenant}/mappings/accept"),
@@ -565,6 +583,7 @@ fn describe(operation: &Operation, route: &Route, generator: &mut SchemaGenerato
             Some(json!({ "text/event-stream": { "schema": one } }))
         }
         Answers::Toml => Some(json!({ "text/plain": { "schema": { "type": "string" } } })),
+        Answers::Archive => Some(json!({ "application/x-tar": {} })),
         Answers::Document => Some(json!({ "application/json": { "schema": { "type": "object" } } })),
     };
     if let (Some(content), Some(answer)) = (content, answer.as_object_mut()) {

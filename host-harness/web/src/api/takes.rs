@@ -18,6 +18,7 @@ pub(super) const RESULTS: Fields = Fields::these(&[
     field("finding", Takes::Text, "Filter by finding"),
     field("issue", Takes::Text, "Filter by issue"),
     LIMIT,
+    OFFSET,
 ]);
 
 pub(super) const REPOSITORIES: Fields =
@@ -31,7 +32,7 @@ pub(super) const MAPPINGS: Fields =
 
 pub(super) const SUGGESTIONS: Fields = Fields::these(&[INSTANCE]);
 
-pub(super) const DELIVERIES: Fields = Fields::these(&[INSTANCE, LIMIT]);
+pub(super) const DELIVERIES: Fields = Fields::these(&[INSTANCE, LIMIT, OFFSET]);
 
 pub(super) const AUDIT: Fields = Fields::these(&[
     field("action", Takes::Text, "Filter by what was done, such as sync"),

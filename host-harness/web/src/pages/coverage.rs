@@ -13,13 +13,19 @@ use crate::{
     asked::{Answer, Asked},
 };
 
+/// Repositories on a page where nobody says how many.
+const SHOWN: &str = "50";
+
 pub(crate) async fn page(asked: Asked) -> Answer {
     let shown = show(&asked).await;
     filters::answered(&asked, Section::Coverage, List::Coverage, shown).await
 }
 
 async fn show(asked: &Asked) -> Answer {
-    let query = asked.query(List::Coverage)?;
+    let mut query = asked.query(List::Coverage)?;
+    if asked.field("limit").is_none() {
+        query.add(List::Coverage.field("limit")?, SHOWN)?;
+    }
     let coverage = asked.tenant.coverage(&query).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let here = Section::Coverage.of(&tenant);
@@ -33,11 +39,11 @@ async fn show(asked: &Asked) -> Answer {
                 (parts::counted(summary.repositories, "repository")) ": "
                 (parts::number(summary.vulnerabilities)) " with vulnerabilities covered, "
                 (parts::number(summary.weaknesses)) " with code weaknesses, "
-                (parts::number(summary.uncovered)) " by nothing"
+                (parts::number(summary.uncovered)) " not covered now"
             }
             div.tools {
                 @if !coverage.repositories.is_empty() { (form::tables(&query, &tenant, Section::Coverage)) }
-                a.button href=(form::api(&query, &tenant, Section::Coverage)) { "JSON" }
+                (form::calls(&query, &tenant, Section::Coverage))
             }
         }
         (filters)
@@ -59,7 +65,7 @@ async fn show(asked: &Asked) -> Answer {
                         tbody {
                             @for row in &coverage.repositories {
                                 tr {
-                                    td { span.title { (parts::text(&row.repository)) } span.under { (parts::text(&row.provider)) } }
+                                    td { a.title href=(Section::Repositories.at(&tenant, &row.repository)) { (parts::text(&row.repository)) } span.under { (parts::text(&row.provider)) } }
                                     td data-label="Vulnerabilities" { (class(&row.vulnerabilities)) }
                                     td data-label="Code weaknesses" { (class(&row.weaknesses)) }
                                     @for name in &coverage.instances { td data-label=(name) { @if let Some(it) = row.instances.get(name) { (cell(it, now)) } } }
@@ -87,10 +93,22 @@ async fn show(asked: &Asked) -> Answer {
     Ok(answer::html(Frame { tenant: &tenant, section: Section::Coverage, title: None }.page(&main)))
 }
 
+/// A state by a form as well, for whoever sees no colours.
+fn state(state: CoverageState) -> Markup {
+    let form = match state {
+        CoverageState::Enabled => "●",
+        CoverageState::Stale => "◐",
+        CoverageState::Failing => "◆",
+        CoverageState::NeverRead | CoverageState::NeverScanned => "○",
+        CoverageState::Disabled => "–",
+    };
+    html! { span.form aria-hidden="true" { (form) } (parts::state(state.as_str())) }
+}
+
 fn class(it: &ClassCoverage) -> Markup {
     let outcome = outcome(it.state.as_str(), it.outcome.as_str(), it.open);
     let outcome = outcome.filter(|_| it.state != CoverageState::Disabled);
-    html! { (parts::state(it.state.as_str())) @if let Some(outcome) = outcome { span.second { (outcome) } } }
+    html! { (state(it.state)) @if let Some(outcome) = outcome { span.second { (outcome) } } }
 }
 
 fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
@@ -99,7 +117,7 @@ fn cell(it: &CoverageCell, now: Timestamp) -> Markup {
     let scanned = it.last_scan_at.map(|at| html! { "scanned " (parts::ago(at, now)) });
     let why = it.why.as_deref().map(parts::text);
     html! {
-        (parts::state(it.state.as_str()))
+        (state(it.state))
         span.second {
             @for (place, said) in [open, scanned, why].into_iter().flatten().enumerate() { @if place > 0 { ", " } (said) }
         }

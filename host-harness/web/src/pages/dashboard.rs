@@ -50,7 +50,7 @@ async fn show(asked: &Asked) -> Answer {
         div.head {
             h1 { "Dashboard" }
             span.sum { "What is open now, and what became of it" }
-            div.tools { a.button href=(form::api(&query, &tenant, Section::Dashboard)) { "JSON" } }
+            div.tools { (form::calls(&query, &tenant, Section::Dashboard)) }
         }
         @if !work.is_empty() { (filters) }
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }

@@ -3,6 +3,7 @@
 
 use appsec_model::Severity;
 use host_harness::{
+    Facet,
     grant::Code,
     query::{Field, Group, List, Query, QueryError, Takes},
 };
@@ -37,6 +38,8 @@ struct Typed {
     wrong: Vec<(String, String)>,
     /// Names of the sources.
     sources: Vec<String>,
+    /// How many rows there are for each word of some fields.
+    facets: Vec<Facet>,
 }
 
 impl Typed {
@@ -44,7 +47,7 @@ impl Typed {
         let has_source = list.fields().iter().any(|field| matches!(field.takes, Takes::Instance));
         let sources = if has_source { asked.tenant.instances().await? } else { Vec::new() };
         let sources = sources.iter().map(|it| it.made.name.to_string()).collect();
-        Ok(Self { list, given, wrong: Vec::new(), sources })
+        Ok(Self { list, given, wrong: Vec::new(), sources, facets: Vec::new() })
     }
 
     fn values(&self, name: &str) -> Vec<&str> {
@@ -58,8 +61,13 @@ impl Typed {
 
 /// The form and the chips of a query. `here` is the page without its query.
 pub(super) async fn of(asked: &Asked, query: &Query, here: &str) -> Result<Markup, Fault> {
+    counted(asked, query, here, Vec::new()).await
+}
+
+/// The same, with how many rows there are for each word of some fields.
+pub(super) async fn counted(asked: &Asked, query: &Query, here: &str, facets: Vec<Facet>) -> Result<Markup, Fault> {
     let given = query.pairs().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let typed = Typed::of(asked, query.list(), given).await?;
+    let typed = Typed { facets, ..Typed::of(asked, query.list(), given).await? };
     Ok(html! { (fields(&typed, here)) (chips(query, here)) })
 }
 
@@ -113,13 +121,15 @@ fn wrong(typed: &Typed, fault: &Fault) -> Vec<(String, String)> {
 
 fn fields(typed: &Typed, here: &str) -> Markup {
     let all = typed.list.fields();
-    let shown = |field: &&Field| !matches!(field.takes, Takes::Cursor) && field.name != "offset";
+    let shown = |field: &&Field| !matches!(field.takes, Takes::Cursor | Takes::Columns(_)) && field.name != "offset";
     let is_common = |field: &&Field| COMMON.contains(&field.name) && field.group != Group::OneFinding;
     let (mut common, rest): (Vec<&Field>, Vec<&Field>) = all.iter().filter(shown).partition(is_common);
     common.sort_by_key(|field| COMMON.iter().position(|it| *it == field.name));
     let is_wrong = rest.iter().any(|field| typed.why(field.name).is_some());
     html! {
         form.filters role="search" action=(here) {
+            // They have a form of their own, and stay what they are.
+            @for name in typed.values("columns") { input type="hidden" name="columns" value=(name); }
             @for field in &common { (input(field, typed)) }
             @if !common.is_empty() { button.button.primary { "Filter" } }
             details.more open[is_wrong] {
@@ -174,7 +184,7 @@ fn input(field: &Field, typed: &Typed) -> Markup {
         div.entry title=(field.help) {
             @match (field.takes, words(field.takes)) {
                 // What is no word has no box, and is still what was typed.
-                (_, Some(words)) if why.is_none() => (boxes(name, &label, &words, &values, field.help)),
+                (_, Some(words)) if why.is_none() => (boxes(name, &label, &words, typed, field.help)),
                 (Takes::Flag, _) => label.check for=(id) {
                     input id=(id) type="checkbox" name=(name) value="true" checked[!values.is_empty()];
                     (label)
@@ -199,7 +209,9 @@ fn input(field: &Field, typed: &Typed) -> Markup {
 }
 
 /// Words to tick; of those that are not the model's only what was asked for.
-fn boxes(name: &str, label: &str, words: &[&str], values: &[&str], help: &str) -> Markup {
+fn boxes(name: &str, label: &str, words: &[&str], typed: &Typed, help: &str) -> Markup {
+    let (values, facet) = (typed.values(name), typed.facets.iter().find(|it| it.field == name));
+    let count = |word: &str| facet?.values.iter().find(|it| it.value == word).map(|it| it.total);
     let asked: Vec<&str> = values.iter().flat_map(|it| it.split(',')).collect();
     let others = asked.iter().copied().filter(|it| !words.iter().any(|word| word.eq_ignore_ascii_case(it)));
     let all: Vec<&str> = words.iter().copied().chain(others).collect();
@@ -213,7 +225,7 @@ fn boxes(name: &str, label: &str, words: &[&str], values: &[&str], help: &str) -
                 fieldset.boxes {
                     legend { (help) }
                     @for word in &all {
-                        label.check { input type="checkbox" name=(name) value=(word) checked[asked.iter().any(|it| it.eq_ignore_ascii_case(word))]; (parts::text(word)) }
+                        label.check { input type="checkbox" name=(name) value=(word) checked[asked.iter().any(|it| it.eq_ignore_ascii_case(word))]; (parts::text(word)) @if let Some(count) = count(word) { span.count { (parts::total(count)) } } }
                     }
                 }
                 button.button.primary { "Filter" }
@@ -236,7 +248,7 @@ fn choice(field: &Field, id: &str, label: &str, words: &[&str], value: &str) -> 
 }
 
 /// A field's name, for people.
-fn label(name: &str) -> String {
+pub(super) fn label(name: &str) -> String {
     // Pages call an instance what it is.
     let name = if name == "instance" { "source" } else { name };
     let words = name.replace('-', " ").replace("min ", "at least ");
@@ -253,7 +265,7 @@ fn label(name: &str) -> String {
 /// What is asked, each with a link to the same without it.
 fn chips(query: &Query, here: &str) -> Markup {
     let given: Vec<(&'static str, String)> = query.pairs();
-    let said = |name: &str| !matches!(name, "cursor" | "offset" | "limit");
+    let said = |name: &str| !matches!(name, "cursor" | "offset" | "limit" | "columns");
     html! {
         @if given.iter().any(|(name, _)| said(name)) {
             div.chips {

@@ -2,16 +2,17 @@
 
 use appsec_model::{Severity, Timestamp};
 use host_harness::{
-    ExportFormat, View,
+    ExportFormat, Facet, View,
+    columns::{Column, Value, chosen_value},
     exports::text::line,
-    query::{List, Query},
-    store::{FindingRow, Total, TotalIs},
+    query::{List, Query, Takes},
+    store::FindingRow,
 };
 use maud::{Markup, html};
 
 use super::{Frame, Section, filters, form, parts};
 use crate::{
-    answer::html as page_of,
+    answer::{Fault, html as page_of},
     asked::{Answer, Asked},
 };
 
@@ -29,23 +30,28 @@ async fn show(asked: &Asked, view: View) -> Answer {
     let list = &listed.list;
     let views = super::views::bar(asked, section, &query).await?;
     let empty = match list.findings.is_empty() {
-        true => parts::nothing(asked, !query.pairs().is_empty(), &here).await?,
+        true => {
+            html! { (parts::nothing(asked, !query.pairs().is_empty(), &here).await?) (narrowing(asked, &query, &here).await?) }
+        }
         false => html! {},
     };
-    let filters = filters::of(asked, &query, &here).await?;
+    let facets = asked.tenant.finding_facets(&query).await?.facets;
+    let strip = strip(&query, &here, &facets);
+    let filters = filters::counted(asked, &query, &here, facets).await?;
     let main = html! {
         div.head {
             h1 { (section.title()) }
-            span.sum { (total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
+            span.sum { (parts::total(list.total)) @if query.pairs().is_empty() { " open and about security" } }
             div.tools {
                 @if !list.findings.is_empty() { a.button href=(super::triage::address(&tenant, &query, view)) { "Triage all…" } }
                 @if !list.findings.is_empty() { (downloads(&query, &tenant, section)) }
-                a.button href=(form::api(&query, &tenant, section)) { "JSON" }
+                (chooser(&query, &here, view))
+                (form::calls(&query, &tenant, section))
             }
         }
         (filters)
         (views)
-        (strip(&query, &here))
+        (strip)
         @if let Some(no) = &listed.no_project { (form::no_project(no)) }
         @if list.findings.is_empty() {
             (empty)
@@ -53,10 +59,10 @@ async fn show(asked: &Asked, view: View) -> Answer {
             form.sheet action={ "/t/" (tenant) "/triage" } {
                 div.wide { (table(&list.findings, &query, &tenant, view, now)) }
                 div.foot {
-                    button.button { "Triage selected…" }
+                    button.button data-selected { "Triage selected…" }
                     (parts::counted(list.findings.len() as u64, "finding")) " on this page"
                     span.pages {
-                        @if query.page_begin().is_none() { a.button href=(without_cursor(&query, &here)) { "First page" } }
+                        @if query.page_begin().is_none() { a.button href=(form::without(&query, &here, "cursor")) { "First page" } }
                         @if let Some(next) = &list.next_cursor {
                             a.button href=(form::with(&query, &here, "cursor", &next.to_string())) rel="next" { "Next" }
                         }
@@ -66,7 +72,7 @@ async fn show(asked: &Asked, view: View) -> Answer {
         }
         @if let Some(left_out) = listed.left_out {
             @let is_one = left_out.total == 1;
-            p.beside { (total(left_out)) " of this filter " (if is_one { "is" } else { "are" }) " not about security: "
+            p.beside { (parts::total(left_out)) " of this filter " (if is_one { "is" } else { "are" }) " not about security: "
                 a.link href=(form::with(&query, &here, "include-non-security", "true")) { "show " (if is_one { "it" } else { "them" }) " too" } "." }
         }
     };
@@ -113,20 +119,23 @@ fn capital(text: &str) -> String {
     signs.next().map(|first| first.to_uppercase().chain(signs).collect()).unwrap_or_default()
 }
 
-fn without_cursor(query: &Query, here: &str) -> String {
-    form::address(here, query.pairs().into_iter().filter(|(name, _)| *name != "cursor"))
+/// Which filter keeps most from being shown.
+async fn narrowing(asked: &Asked, query: &Query, here: &str) -> Result<Markup, Fault> {
+    let found = asked.tenant.most_narrowing(query).await?;
+    Ok(html! {
+        @if let Some((name, total)) = found {
+            p.beside {
+                "Without the filter " b { (filters::label(name)) } " there are " (parts::total(total)) ": "
+                a.link href=(form::without(query, here, name)) { "remove it" } "."
+            }
+        }
+    })
 }
 
-/// How many there are, as far as it is known.
-fn total(total: Total) -> String {
-    match total.total_is {
-        TotalIs::Exact => parts::number(total.total),
-        TotalIs::AtLeast => format!("more than {}", parts::number(total.total)),
-    }
-}
-
-/// The severities, each a filter.
-fn strip(query: &Query, here: &str) -> Markup {
+/// The severities, each a filter, with how many there are.
+fn strip(query: &Query, here: &str, facets: &[Facet]) -> Markup {
+    let counts = facets.iter().find(|it| it.field == "severity");
+    let count = |severity: Severity| counts?.values.iter().find(|it| it.value == severity.as_str()).map(|it| it.total);
     let asked: Vec<String> =
         query.pairs().into_iter().filter(|(name, _)| *name == "severity").map(|(_, it)| it).collect();
     html! {
@@ -137,6 +146,7 @@ fn strip(query: &Query, here: &str) -> Markup {
                 @let is_asked = asked.len() == 1 && asked.first().is_some_and(|it| it == severity.as_str());
                 a href=(form::with(query, here, "severity", severity.as_str())) aria-current=[is_asked.then_some("true")] {
                     (parts::severity(severity))
+                    @if let Some(count) = count(severity) { span.count { (parts::total(count)) } }
                 }
             }
         }
@@ -144,6 +154,7 @@ fn strip(query: &Query, here: &str) -> Markup {
 }
 
 fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Timestamp) -> Markup {
+    let columns = view.chosen_columns(&shown(query, view));
     html! {
         table.list {
             caption.unseen { (view.noun()) ", in the order that was asked for" }
@@ -154,9 +165,7 @@ fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Time
                     th scope="col" { "Finding" }
                     th scope="col" { "Project and place" }
                     th scope="col" { "Status" }
-                    @if view == View::Vulnerabilities { th.late.num scope="col" { "CVSS" } th.late.num scope="col" { "EPSS" } th.late scope="col" { "KEV" } }
-                    th.late scope="col" { "Source" }
-                    th.late.num scope="col" { "Age" }
+                    @for column in &columns { th.late.num[is_number(column.name)] scope="col" { (heading(column.name)) } }
                 }
             }
             tbody {
@@ -173,16 +182,93 @@ fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Time
                             span.second.mono.cut { (place(row)) }
                         }
                         td.status { (parts::state(&row.status)) }
-                        @if view == View::Vulnerabilities {
-                            td.num.late { @if let Some(score) = row.cvss { (format!("{score:.1}")) } }
-                            td.num.late { @if let Some(score) = row.epss { (format!("{score:.3}")) } }
-                            td.late { @if row.kev { "yes" } }
-                        }
-                        td.late.kept { span.sources { (parts::text(&row.instance)) } }
-                        td.num.late.kept { (parts::old(row.first_seen_at, now)) }
+                        @for column in &columns { (cell(column, row, now)) }
                     }
                 }
             }
+        }
+    }
+}
+
+/// What stands in each row, whatever is chosen.
+const FIXED: [&str; 7] = ["id", "priority", "severity", "title", "project", "path", "line"];
+
+/// The columns beside what stands in each row: those that are chosen, or those of the view.
+fn shown(query: &Query, view: View) -> Vec<String> {
+    let mut chosen = query.columns();
+    chosen.retain(|name| !is_fixed(name));
+    if !chosen.is_empty() {
+        return chosen;
+    }
+    let usual: &[&str] = match view {
+        View::Vulnerabilities => &["cvss", "epss", "kev", "instance", "first_seen_at"],
+        View::All | View::Weaknesses | View::Secrets => &["instance", "first_seen_at"],
+    };
+    usual.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn is_fixed(name: &str) -> bool {
+    FIXED.contains(&name) || name == "status"
+}
+
+/// Which columns a list has, to tick: they are kept in its address, and in a view that is saved.
+fn chooser(query: &Query, here: &str, view: View) -> Markup {
+    let ticked = shown(query, view);
+    let all = query.list().fields().iter().find_map(|field| match field.takes {
+        Takes::Columns(names) => Some(names),
+        _ => None,
+    });
+    html! {
+        details.menu.pick.columns {
+            summary.button { "Columns" }
+            form action=(here) {
+                @for (name, value) in query.pairs().into_iter().filter(|(name, _)| *name != "columns") {
+                    input type="hidden" name=(name) value=(value);
+                }
+                fieldset.boxes {
+                    legend { "Columns beside priority, finding, place and status" }
+                    @for name in all.unwrap_or_default().iter().filter(|name| !is_fixed(name)) {
+                        label.check { input type="checkbox" name="columns" value=(name) checked[ticked.iter().any(|it| it == name)]; (heading(name)) }
+                    }
+                }
+                div.actions {
+                    button.button.primary { "Show" }
+                    @if !query.columns().is_empty() { a.link href=(form::without(query, here, "columns")) { "Usual columns" } }
+                }
+            }
+        }
+    }
+}
+
+/// What a column is called on a page.
+fn heading(name: &str) -> String {
+    match name {
+        "instance" => "Source".to_owned(),
+        "first_seen_at" => "Age".to_owned(),
+        "cvss" | "epss" | "kev" => name.to_uppercase(),
+        "cwes" => "CWE".to_owned(),
+        "cwe_top25_rank" => "CWE Top 25".to_owned(),
+        name => capital(&name.trim_end_matches("_at").replace('_', " ")),
+    }
+}
+
+fn is_number(name: &str) -> bool {
+    matches!(name, "cvss" | "epss" | "first_seen_at" | "occurrences" | "cwe_top25_rank")
+}
+
+fn cell(column: &Column<FindingRow>, row: &FindingRow, now: Timestamp) -> Markup {
+    html! {
+        @match column.name {
+            "instance" => td.late.kept { span.sources { (parts::text(&row.instance)) } },
+            "first_seen_at" => td.num.late.kept { (parts::old(row.first_seen_at, now)) },
+            "kev" => td.late { @if row.kev { "yes" } },
+            name => td.late.num[is_number(name)] data-label=(heading(name)) {
+                @match chosen_value(column, row) {
+                    Value::Number(number) => (parts::number(number)),
+                    Value::Text(text) | Value::Title(text) => (parts::text(&text)),
+                    _ => (parts::text(&(column.of)(row))),
+                }
+            },
         }
     }
 }

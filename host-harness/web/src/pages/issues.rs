@@ -35,7 +35,7 @@ async fn show(asked: &Asked) -> Answer {
             span.sum { (parts::number(list.total)) @if query.pairs().is_empty() { " open and about security" } }
             div.tools {
                 @if !list.issues.is_empty() { (form::tables(&query, &tenant, Section::Issues)) }
-                a.button href=(form::api(&query, &tenant, Section::Issues)) { "JSON" }
+                (form::calls(&query, &tenant, Section::Issues))
             }
         }
         (filters)

@@ -1,10 +1,10 @@
 //! Which repository each project is of: only mapped projects are read.
 
 use host_harness::{
-    Acceptance,
+    Acceptance, AutoMapReport,
     exports::text::line,
     grant::InstanceName,
-    store::{KeptFindings, MappingRow, MappingState},
+    store::{AutoMap, KeptFindings, MappingRow, MappingState},
 };
 use maud::{Markup, html};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Projects that are shown on one page.
-const SHOWN: usize = 200;
+const SHOWN: usize = 50;
 
 pub(crate) async fn page(asked: Asked) -> Answer {
     let done = notice::done(asked.field("done").as_deref());
@@ -42,6 +42,10 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
         super::form::address(&here, pairs.into_iter().filter_map(|(name, value)| Some((name, value?))))
     };
     let proposals = list.projects.iter().filter(|it| it.proposal.is_some()).count() as u64;
+    let of_one = match &instance {
+        Some(name) => Some(asked.tenant.mapping_mode(name, None).await?),
+        None => None,
+    };
     let main = html! {
         div.head {
             h1 { "Mapping" }
@@ -62,6 +66,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
             @if let Some(state) = state { input type="hidden" name="state" value=(state.as_str()); }
             button.button { "Search" }
         }
+        @if let Some(it) = &of_one { (mode(it, &here)) }
         nav.quick aria-label="By state" {
             a href=(at(None, 0)) aria-current=[state.is_none().then_some("true")] { "All" }
             @for it in MappingState::ALL { a href=(at(Some(it.as_str()), 0)) aria-current=[(state == Some(*it)).then_some("true")] { (it.as_str()) } }
@@ -90,6 +95,27 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
     };
     Ok(Frame { tenant: &tenant, section: Section::Mapping, title: None }.page(&main))
 }
+
+/// What becomes of new projects of a source.
+fn mode(it: &AutoMapReport, here: &str) -> Markup {
+    html! {
+        form.inline method="post" action={ (here) "/mode" } {
+            input type="hidden" name="instance" value=(it.instance);
+            label for="mode" { "New projects" }
+            select.field id="mode" name="mode" {
+                @for (mode, what) in MODES { option value=(mode.as_str()) selected[mode == it.auto_map] { (what) } }
+            }
+            button.button { "Set" }
+        }
+    }
+}
+
+/// What becomes of new projects, in words.
+const MODES: [(AutoMap, &str); 3] = [
+    (AutoMap::Create, "are mapped, and get a repository where none fits"),
+    (AutoMap::Match, "are mapped where a repository surely fits; others wait"),
+    (AutoMap::Manual, "wait for somebody to map them"),
+];
 
 fn project(row: &MappingRow, here: &str) -> Markup {
     let proposed = row.proposal.as_ref().map(|it| it.repository.as_str());
@@ -136,6 +162,16 @@ async fn changed(asked: &Asked, outcome: Result<(), Fault>, done: &'static str) 
             again(fault, page)
         }
     }
+}
+
+pub(crate) async fn set_mode(asked: Asked, form: Form) -> Answer {
+    let outcome = async {
+        let (name, mode): (InstanceName, AutoMap) = (form.read("instance")?, form.read("mode")?);
+        asked.tenant.mapping_mode(&name, Some(mode)).await?;
+        Ok(())
+    };
+    let outcome = outcome.await;
+    changed(&asked, outcome, "mode").await
 }
 
 pub(crate) async fn accept(asked: Asked, form: Form) -> Answer {

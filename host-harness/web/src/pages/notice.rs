@@ -8,7 +8,7 @@ use super::parts;
 use crate::answer::Fault;
 
 /// What was done, by the word in the address of the page that shows it.
-const DONE: [(&str, &str); 25] = [
+const DONE: [(&str, &str); 26] = [
     ("policies", "The policies are changed, and evaluated over everything."),
     ("unrated", "All ratings are forgotten; priorities are those without them."),
     ("listed", "The repositories are in the list."),
@@ -25,6 +25,7 @@ const DONE: [(&str, &str); 25] = [
     ("token", "The vendor has accepted the token, and it is sealed in the vault."),
     ("scanner", "The project is a scanner of this repository; it is read from the next sync on."),
     ("mapped", "The mapping is changed."),
+    ("mode", "It is set what becomes of new projects."),
     ("accepted", "The proposals are accepted."),
     ("revoked", "The token is revoked."),
     ("discarded", "The setup is discarded; nothing of it is left."),

@@ -1,13 +1,13 @@
 //! Notifications on runs and alerts on new policy violations, with their deliveries.
 
 use host_harness::{
-    AlertReceiver, AlertReport, Error, GivenSecret, NotifyReport, WebhookSetup,
+    AlertReceiver, AlertReport, DeliveryList, Error, GivenSecret, NotifyReport, WebhookSetup,
     grant::{InstanceName, Origin, Secret},
     store::{AlertFormat, Delivery, DeliveryState},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, notice, parts};
+use super::{Frame, Section, form, notice, parts};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
@@ -53,7 +53,8 @@ pub(crate) async fn page(asked: Asked) -> Answer {
 async fn show(asked: &Asked, typed: &Form, happened: &Markup) -> Result<Markup, Fault> {
     let webhooks = asked.tenant.notify_list().await?.webhooks;
     let alerts = asked.tenant.alert_list().await?.alerts;
-    let deliveries = asked.tenant.delivery_list(None, SHOWN).await?.deliveries;
+    let begin = asked.number("offset")?.unwrap_or_default();
+    let DeliveryList { total, deliveries } = asked.tenant.delivery_list(None, SHOWN, begin).await?;
     let sources: Vec<_> = asked.tenant.instances().await?.into_iter().map(|it| it.made.name).collect();
     let tenant = asked.tenant.id().to_string();
     let here = Section::Notifications.of(&tenant);
@@ -116,13 +117,13 @@ async fn show(asked: &Asked, typed: &Form, happened: &Markup) -> Result<Markup, 
                             label for="format" { "Format" }
                             select id="format" name="format" { @for (format, title) in FORMATS { option value=(format.as_str()) selected[format.as_str() == text("format")] { (title) } } }
                         }
-                        div.setting { label for="alert-url" { "URL, of a webhook" } input id="alert-url" type="url" name="url" value=(text("url")) placeholder="https://receiver.example/alerts"; }
+                        div.setting { label for="alert-url" { "Webhook URL" } input id="alert-url" type="url" name="url" value=(text("url")) placeholder="https://receiver.example/alerts"; }
                         div.setting {
                             label for="alert-secret" { "Secret" }
                             input id="alert-secret" type="password" name="secret" required autocomplete="off" aria-describedby="alert-help";
                             p.help id="alert-help" { "The signing secret of a webhook, or the address that the chat has given." }
                         }
-                        div.setting { label for="policies" { "Policies, with commas; all if empty" } input id="policies" type="text" name="policies" value=(text("policies")) spellcheck="false"; }
+                        div.setting { label for="policies" { "Policies (comma-separated; empty for all)" } input id="policies" type="text" name="policies" value=(text("policies")) spellcheck="false"; }
                         (private)
                         div.actions { button.button.primary { "Set alert" } }
                     }
@@ -130,12 +131,13 @@ async fn show(asked: &Asked, typed: &Form, happened: &Markup) -> Result<Markup, 
             }
         }
         h2.part { "Deliveries" }
-        @if deliveries.is_empty() { (parts::empty(&html! { "Nothing was sent yet." })) } @else {
+        @if total == 0 { (parts::empty(&html! { "Nothing was sent yet." })) } @else {
             div.sheet { div.wide { table.list {
                 caption.unseen { "Deliveries, newest first" }
                 thead { tr { th scope="col" { "About" } th scope="col" { "State" } th scope="col" { "Answer" } th.late.num scope="col" { "Tries" } th.late scope="col" { "Last" } th scope="col" { span.unseen { "What can be done" } } } }
                 tbody { @for it in &deliveries { (delivery(it, &here, &tenant)) } }
-            } } }
+            } }
+            (form::pages(|offset| format!("{here}?offset={offset}"), (begin, deliveries.len(), SHOWN), total)) }
         }
     };
     Ok(Frame { tenant: &tenant, section: Section::Notifications, title: None }.page(&main))

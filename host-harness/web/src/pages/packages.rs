@@ -41,7 +41,7 @@ async fn show(asked: &Asked) -> Answer {
             span.sum { (parts::number(list.total)) }
             div.tools {
                 @if !list.packages.is_empty() { (form::tables(&query, &tenant, Section::Packages)) }
-                a.button href=(form::api(&query, &tenant, Section::Packages)) { "JSON" }
+                (form::calls(&query, &tenant, Section::Packages))
             }
         }
         (filters)

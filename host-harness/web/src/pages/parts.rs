@@ -3,7 +3,11 @@
 //! sign, and stays apart from what stands beside it.
 
 use appsec_model::{Access, KindAccess, Severity, Timestamp};
-use host_harness::{columns::Tone, exports::text as clean};
+use host_harness::{
+    columns::Tone,
+    exports::text as clean,
+    store::{Total, TotalIs},
+};
 use maud::{Markup, html};
 use url::Url;
 
@@ -177,6 +181,14 @@ pub(super) fn number(number: u64) -> String {
     grouped
 }
 
+/// How many there are, as far as it is known.
+pub(super) fn total(total: Total) -> String {
+    match total.total_is {
+        TotalIs::Exact => number(total.total),
+        TotalIs::AtLeast => format!("more than {}", number(total.total)),
+    }
+}
+
 /// A number and its noun.
 pub(super) fn counted(count: u64, noun: &str) -> String {
     let all = host_harness::grant::counted(count, noun);
@@ -186,6 +198,12 @@ pub(super) fn counted(count: u64, noun: &str) -> String {
 /// A text to be copied; the script adds the button that does it.
 pub(super) fn copied(text: &str) -> Markup {
     html! { div.copied { code { (clean::line(text)) } button.quiet type="button" data-copy=(clean::line(text)) hidden { "Copy" } } }
+}
+
+/// A text as one word of a shell.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = text.chars().all(|sign| sign.is_ascii_alphanumeric() || "/._-".contains(sign));
+    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// A name and a value of a list of facts; nothing where there is no value.

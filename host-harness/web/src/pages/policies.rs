@@ -5,7 +5,7 @@ use host_harness::{
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, notice, parts};
+use super::{Frame, Section, form, notice, parts};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Results of a policy that are shown.
-const SHOWN: u32 = 200;
+const SHOWN: u32 = 50;
 
 /// The address of the file that policies are: not below that of the policies, where
 /// one of the same name may be.
@@ -104,7 +104,8 @@ fn history(rows: &PolicyRows) -> Markup {
 pub(crate) async fn one(asked: Asked) -> Answer {
     let id: String = asked.named("policy")?;
     let row = asked.tenant.policy(id.clone()).await?;
-    let list = asked.tenant.policy_result_list(vec![id], None, None, SHOWN).await?;
+    let begin = asked.number("offset")?.unwrap_or_default();
+    let list = asked.tenant.policy_result_list(vec![id.clone()], None, None, (SHOWN, begin)).await?;
     let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
     let definition = &row.definition;
     let main = html! {
@@ -116,7 +117,7 @@ pub(crate) async fn one(asked: Asked) -> Answer {
             code.when { (parts::block(definition.when.trim_end())) }
         }
         h2.part { "Results" }
-        @if list.results.is_empty() { (parts::empty(&html! { "Nothing violates it." })) } @else {
+        @if list.total == 0 { (parts::empty(&html! { "Nothing violates it." })) } @else {
             div.sheet {
                 div.wide {
                     table.list {
@@ -125,7 +126,7 @@ pub(crate) async fn one(asked: Asked) -> Answer {
                         tbody { @for it in &list.results { (result(it, &tenant, now)) } }
                     }
                 }
-                @if list.total > list.results.len() as u64 { div.foot { "The first " (list.results.len()) " of " (parts::number(list.total)) } }
+                (form::pages(|offset| format!("{}/{id}?offset={offset}", Section::Policies.of(&tenant)), (begin, list.results.len(), SHOWN), list.total))
             }
         }
     };

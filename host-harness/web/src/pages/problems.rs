@@ -46,14 +46,14 @@ fn all_of(all: &[FaultCode]) -> Markup {
         &html! {
             main.main id="main" {
                 div.head { h1 { "Codes of errors" } span.sum { (all.len()) " codes, of the API, of pages and of commands" } }
-                section.card {
+                section.card { div.wide tabindex="0" role="region" aria-label="Codes" {
                     table.plain {
                         thead { tr { th scope="col" { "Code" } th scope="col" { "What it means" } th scope="col" { "What to do" } } }
                         tbody { @for code in all {
                             tr { td { a.link.mono href=(code.address()) { (code.as_str()) } } td { (prose(code.about().means)) } td { (prose(code.about().advice)) } }
                         } }
                     }
-                }
+                } }
             }
         },
     )

@@ -7,7 +7,7 @@ use host_harness::{
     analysis::RepositoryList,
     grant::InstanceName,
     query::{List, Query},
-    store::{Coverage, MappingRow, RepositoryRow, ScanFields},
+    store::{Coverage, MappingRow, RepositoryRow},
 };
 use maud::{Markup, html};
 
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Repositories that are shown on one page.
-const SHOWN: usize = 200;
+const SHOWN: usize = 50;
 
 /// The address of a repository's page.
 pub(super) fn address(tenant: &str, name: &str) -> String {
@@ -95,7 +95,7 @@ fn row(it: &RepositoryRow, tenant: &str) -> Markup {
                 span.under {
                     @if let Some(url) = repository.address() { (parts::link(&url.to_string(), &url.to_string())) }
                     @if let Some(branch) = &repository.default_branch { span { (parts::text(branch)) } }
-                    @if !it.listed { span.tag { "of a project" } }
+                    @if !it.listed { span.tag { "from a project" } }
                 }
             }
             td.late { (parts::text(&repository.groups.join(", "))) }
@@ -169,7 +169,7 @@ async fn show_one(asked: &Asked, drawer: &Markup, happened: &Markup) -> Result<M
                     (parts::fact("URL", row.repository.address().map(|it| parts::link(&it.to_string(), &it.to_string()))))
                     (parts::fact("Default branch", row.repository.default_branch.as_deref().map(parts::text)))
                     (parts::fact("Groups", (!row.repository.groups.is_empty()).then(|| parts::text(&row.repository.groups.join(", ")))))
-                    (parts::fact("Listed", Some(html! { @if row.listed { "yes" } @else { "no, made of a project" } })))
+                    (parts::fact("Listed", Some(html! { @if row.listed { "yes" } @else { "no: created from a project" } })))
                 }
             }
             (covered(&coverage, &name))
@@ -208,8 +208,8 @@ fn covered(coverage: &Coverage, name: &str) -> Markup {
     }
 }
 
-/// The fields of what is said of a project's scans.
-fn scan_fields(id: &str, values: [&str; 4]) -> Markup {
+/// The fields of what is said of a project's scans, and what is ticked of it.
+fn scan_fields(id: &str, values: [&str; 4], ticked: [bool; 2]) -> Markup {
     let titles = ["Environment", "Branch", "Scan tag", "Metadata"];
     let hints = ["production", "main", "nightly", "team=web, tier=1"];
     html! {
@@ -219,11 +219,21 @@ fn scan_fields(id: &str, values: [&str; 4]) -> Markup {
                 input id={ (id) "-" (name) } type="text" name=(name) value=(value) placeholder=(hint) spellcheck="false";
             }
         }
+        @for ((name, title), is_on) in BOXES.into_iter().zip(ticked) {
+            label.check for={ (id) "-" (name) } {
+                input id={ (id) "-" (name) } type="checkbox" name=(name) value="true" checked[is_on];
+                (title)
+            }
+        }
     }
 }
 
 /// Their names.
 const FIELDS: [&str; 4] = ["environment", "branch", "tag", "metadata"];
+
+/// Names and titles of those that are on or off.
+const BOXES: [(&str, &str); 2] =
+    [("scheduled", "Included in scheduled syncs"), ("notify", "The webhook is notified of its runs")];
 
 /// A project with what is said of its scans.
 fn project(row: &MappingRow, here: &str, tenant: &str) -> Markup {
@@ -243,7 +253,7 @@ fn project(row: &MappingRow, here: &str, tenant: &str) -> Markup {
             form.settings method="post" action={ (here) "/fields" } {
                 input type="hidden" name="instance" value=(row.instance);
                 input type="hidden" name="project" value=(row.project_id);
-                fieldset { (scan_fields(&id, [&environment, &branch, &tag, &metadata])) }
+                fieldset { (scan_fields(&id, [&environment, &branch, &tag, &metadata], [fields.scheduled, fields.notify])) }
                 div.actions { button.button { "Save" } }
             }
             (commands(tenant, &row.instance, Some(&row.project)))
@@ -253,7 +263,7 @@ fn project(row: &MappingRow, here: &str, tenant: &str) -> Markup {
 
 /// How the same is done by a program.
 fn commands(tenant: &str, instance: &str, project: Option<&str>) -> Markup {
-    let project = project.map_or_else(|| "PROJECT".to_owned(), quoted);
+    let project = project.map_or_else(|| "PROJECT".to_owned(), parts::quoted);
     let run = format!("harness sync {instance} --project {project} --tenant {tenant}");
     let api = format!(
         "curl -X POST -H \"Authorization: Bearer $TOKEN\" \"$SERVER/api/v1/tenants/{tenant}/instances/{instance}/runs\""
@@ -268,12 +278,6 @@ fn commands(tenant: &str, instance: &str, project: Option<&str>) -> Markup {
     }
 }
 
-/// A text as one word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = text.chars().all(|sign| sign.is_ascii_alphanumeric() || "/._-".contains(sign));
-    if is_plain { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
 /// The drawer in which a project of a source becomes a scanner of the repository.
 async fn drawer(asked: &Asked, source: &InstanceName, typed: &Form) -> Result<Markup, Fault> {
     let name: String = asked.named("repository")?;
@@ -284,6 +288,7 @@ async fn drawer(asked: &Asked, source: &InstanceName, typed: &Form) -> Result<Ma
     let (here, settings) = (address(&tenant, &name), format!("{}/settings", source::address(&tenant, source.as_str())));
     let is_report_source = asked.tenant.instance(source).await?.is_report_source();
     let text = |field: &str| typed.text(field).unwrap_or_default();
+    let is_typed = typed.text("instance").is_some();
     Ok(html! {
         section.drawer role="region" aria-labelledby="drawer-title" {
             header { h2 id="drawer-title" { "Add a scanner: " (source) } a.close href=(here) aria-label="Close" { "×" } }
@@ -299,7 +304,7 @@ async fn drawer(asked: &Asked, source: &InstanceName, typed: &Form) -> Result<Ma
                         @if projects.is_empty() { "The source lists none yet: sync it once." } @else { "One of the " (parts::counted(projects.len() as u64, "project")) " that the source lists; type to search." }
                     }
                 }
-                (scan_fields("new", FIELDS.map(text)))
+                (scan_fields("new", FIELDS.map(text), BOXES.map(|(name, _)| !is_typed || typed.text(name).is_some())))
                 dl.facts {
                     @if !is_report_source {
                         (parts::fact("Schedule", Some(html! {
@@ -312,7 +317,7 @@ async fn drawer(asked: &Asked, source: &InstanceName, typed: &Form) -> Result<Ma
                         " " a.link href=(Section::Notifications.of(&tenant)) { "Change" }
                     })))
                 }
-                p.help { "Schedule and webhook are those of the source: they hold for all of its projects." }
+                p.help { "Schedule and webhook are those of the source; a project can be left out of either." }
                 div.actions { button.button.primary { "Add" } a.button href=(here) { "Cancel" } }
             }
             @if !is_report_source { (commands(&tenant, source.as_str(), typed.text("project"))) }
@@ -366,9 +371,16 @@ fn changes(form: &Form) -> Result<ScanFieldChanges, Fault> {
         metadata.insert(key.trim().to_owned(), value.trim().to_owned());
     }
     let text = |name: &str| form.text(name).map(str::to_owned);
-    let set = ScanFields { environment: text("environment"), branch: text("branch"), tag: text("tag"), metadata };
     let clear = FIELDS.into_iter().filter(|name| *name == "metadata" || form.text(name).is_none());
-    Ok(ScanFieldChanges { clear: clear.map(str::to_owned).collect(), set })
+    Ok(ScanFieldChanges {
+        clear: clear.map(str::to_owned).collect(),
+        environment: text("environment"),
+        branch: text("branch"),
+        tag: text("tag"),
+        metadata,
+        scheduled: Some(form.text("scheduled").is_some()),
+        notify: Some(form.text("notify").is_some()),
+    })
 }
 
 pub(crate) async fn fields(asked: Asked, form: Form) -> Answer {

@@ -24,7 +24,7 @@ async fn show(asked: &Asked) -> Answer {
         div.head {
             h1 { "Runs" }
             span.sum { (parts::counted(total, "run")) ", newest first" }
-            div.tools { a.button href=(form::api(&query, &tenant, Section::Runs)) { "JSON" } }
+            div.tools { (form::calls(&query, &tenant, Section::Runs)) }
         }
         (filters)
         @if total == 0 { (parts::empty(&html! { "No run is in the log, or the filters leave out all of them." })) } @else {
@@ -42,8 +42,8 @@ async fn show(asked: &Asked) -> Answer {
                         tbody {
                             @for run in &runs {
                                 tr {
-                                    td.num data-label="Run" { (run.id) }
-                                    td { (parts::text(&run.instance)) span.second { (run.mode.as_str()) } }
+                                    td.num data-label="Run" { a.title href=(format!("{here}/{}", run.id)) { (run.id) } }
+                                    td { a.link href=(super::source::address(&tenant, &run.instance)) { (parts::text(&run.instance)) } span.second { (run.mode.as_str()) } }
                                     td { (parts::state(run.state.as_str())) @if let Some(message) = &run.message { span.second { (parts::joined(message)) } } }
                                     @for (name, count) in [
                                         ("Records", run.counts.records), ("New", run.counts.new),

@@ -100,7 +100,13 @@ async fn show(site: &Site, own: Option<&str>) -> Answer {
             }
             section.card {
                 header { h2 { "Backup" } }
-                p.help { "A backup of a tenant, while the server runs, and how it is brought back" }
+                p.help { "A backup holds the store of a tenant as of one moment, and its vault, sealed as it is. The file unpacks to a folder, which " code { "harness restore" } " brings back." }
+                div.actions {
+                    @for (id, _) in &vaults {
+                        form.inline method="post" action=(format!("/t/{id}/backup")) { button.button { "Download a backup of " (id) } }
+                    }
+                }
+                p.help { "The same on the command line, such as for a job of every night" }
                 (parts::copied("harness backup DIR"))
                 (parts::copied("harness restore DIR"))
             }

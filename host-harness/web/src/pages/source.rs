@@ -10,6 +10,7 @@ use host_harness::{
     store::{AutoMap, Cadence, InstanceStatus, Interval, MappingRow, Percent, Plan, Zone},
 };
 use maud::{Markup, html};
+use serde_json::{Map, Value};
 
 use super::{
     Frame, Section,
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
+    problems::Own,
 };
 
 /// The address of an instance's page.
@@ -104,7 +106,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                     header { h2 { "What it may reach and read" } }
                     dl.facts {
                         @for (origin, addresses) in &report.origins { (parts::fact("Origin", Some(html! { (parts::text(origin)) @if addresses == "private" { span.second { "also at addresses of this machine and network" } } }))) }
-                        @for (variable, from) in &report.secrets { (parts::fact("Token", Some(html! { span.mono { (parts::text(variable)) } " from " (parts::text(from)) }))) }
+                        @for (variable, from) in &report.secrets { (parts::fact("Token", Some(html! { @if !from.contains(variable.as_str()) { span.mono { (parts::text(variable)) } " from " } (parts::text(from)) }))) }
                         (parts::fact("Kinds", report.connection.as_ref().map(|it| parts::kinds(&it.kinds))))
                         (parts::fact("Set up", Some(html! { (parts::ago(report.created_at, now)) })))
                     }
@@ -301,6 +303,7 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
             section.card.c6 {
                 header { h2 { "What to read" } }
                 form.settings method="post" action={ (here) "/settings" } {
+                    input type="hidden" name=(SEEN) value=(version(&instance.made.settings));
                     (form)
                     div.actions { button.button.primary { "Save" } span.muted { "The vendor is asked before anything is saved." } }
                 }
@@ -340,6 +343,14 @@ async fn show_settings(asked: &Asked, happened: &Markup) -> Result<Markup, Fault
         }
     };
     Ok(Frame { tenant: &tenant, section: Section::Sources, title: Some(&title) }.page(&main))
+}
+
+/// What a form says of the settings that it was made of.
+const SEEN: &str = "_seen";
+
+/// What tells settings from others.
+fn version(settings: &Map<String, Value>) -> String {
+    blake3::hash(Value::Object(settings.clone()).to_string().as_bytes()).to_hex()[..16].to_owned()
 }
 
 fn schedule_form(report: &ScheduleReport, plan: &Plan, here: &str) -> Markup {
@@ -389,6 +400,11 @@ pub(crate) async fn set(asked: Asked, form: Form) -> Answer {
         let name = asked.instance()?;
         let made = asked.tenant.instance(&name).await?.made;
         let loaded = asked.site.harness.connector(&made.connector_source).await?;
+        if form.text(SEEN).is_some_and(|seen| seen != version(&made.settings)) {
+            let told = "the settings were changed since this page was opened: below they are as they are now; change \
+                        what is to be changed once more";
+            return Err(Fault::of(Own::IfMatchFailed, told));
+        }
         let (set, unset) = Settings::of(&loaded.manifest.settings_schema, &[]).read(&form, &made.settings)?;
         if set.is_empty() && unset.is_empty() {
             return Ok(());

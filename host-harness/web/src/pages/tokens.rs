@@ -5,19 +5,20 @@ use std::time::Duration;
 use appsec_model::Timestamp;
 use axum::extract::Extension;
 use host_harness::{
-    NewToken, Principal,
-    store::{Role, TokenRow},
+    AuditList, NewToken, Principal,
+    query::When,
+    store::{AuditFilter, Role, TokenRow},
 };
 use maud::{Markup, html};
 
-use super::{Frame, Section, notice, parts};
+use super::{Frame, Section, form, notice, parts};
 use crate::{
     answer::{self, Fault, again, see},
     asked::{Answer, Asked, Form},
 };
 
 /// Entries of the audit log that are shown.
-const SHOWN: u32 = 200;
+const SHOWN: u32 = 50;
 
 /// Times that a token may be for, in days.
 const DAYS: [u64; 4] = [7, 30, 90, 365];
@@ -130,11 +131,38 @@ pub(crate) async fn revoke(asked: Asked) -> Answer {
 }
 
 pub(crate) async fn audit(asked: Asked, Extension(principal): Extension<Principal>) -> Answer {
-    let entries = asked.site.access.audit(Some(asked.tenant.id()), SHOWN).await?.entries;
-    let (tenant, now) = (asked.tenant.id().to_string(), asked.site.harness.now());
+    let now = asked.site.harness.now();
+    let text = |name: &str| asked.field(name);
+    let filter = AuditFilter {
+        tenant: Some(asked.tenant.id().clone()),
+        action: text("action"),
+        who: text("who"),
+        since: asked.maybe::<When>("since")?.map(|it| it.moment(now)),
+        before: asked.maybe("cursor")?,
+        limit: SHOWN,
+    };
+    let AuditList { entries, next_cursor } = asked.site.access.audit_of(filter).await?;
+    let tenant = asked.tenant.id().to_string();
+    let given = || ["who", "action", "since"].into_iter().filter_map(|name| Some((name, text(name)?)));
+    let here = Section::Audit.of(&tenant);
+    let at = |cursor: Option<String>| form::address(&here, given().chain(cursor.map(|it| ("cursor", it))));
     let main = html! {
-        div.head { h1 { "Audit log" } span.sum { "what was done in the tenant " (tenant) ", newest first; you are " (parts::text(&principal.who())) } }
-        @if entries.is_empty() { (parts::empty(&html! { "Nothing was done here yet." })) } @else {
+        div.head {
+            h1 { "Audit log" }
+            span.sum { "what was done in the tenant " (tenant) ", newest first; you are signed in as " (parts::text(&principal.who())) }
+            div.tools { a.button href=(form::address(&Section::Audit.api(&tenant), given())) { "JSON" } }
+        }
+        form.filters role="search" action=(here) {
+            @for (name, title, hint) in [("who", "Who", "browser, cli, token:ID"), ("action", "What", "sync"), ("since", "Since", "7d or a date")] {
+                div.entry { label for=(name) { (title) } input id=(name) type="text" name=(name) value=(text(name).unwrap_or_default()) placeholder=(hint); }
+            }
+            button.button.primary { "Filter" }
+        }
+        @if entries.is_empty() {
+            (parts::empty(&html! {
+                @if given().next().is_some() { "Nothing is found. " a.link href=(here) { "Remove all filters" } } @else { "Nothing was done here yet." }
+            }))
+        } @else {
             div.sheet {
                 div.wide {
                     table.list {
@@ -145,10 +173,17 @@ pub(crate) async fn audit(asked: Asked, Extension(principal): Extension<Principa
                                 tr {
                                     td.num data-label="No" { (it.number) } td data-label="When" { (parts::ago(it.at, now)) } td data-label="Who" { (parts::text(&it.who)) } td data-label="What" { (parts::text(&it.action)) }
                                     td data-label="Of" { @if let Some(target) = &it.target { (parts::text(target)) } }
-                                    td { (parts::state(it.outcome.as_str())) @if let Some(code) = &it.code { span.second.mono { (parts::text(code)) } } }
+                                    td data-label="Outcome" { (parts::state(it.outcome.as_str())) @if let Some(code) = &it.code { span.second.mono { (parts::text(code)) } } }
                                 }
                             }
                         }
+                    }
+                }
+                div.foot {
+                    (parts::counted(entries.len() as u64, "entry")) " on this page"
+                    span.pages {
+                        @if text("cursor").is_some() { a.button href=(at(None)) { "Newest" } }
+                        @if next_cursor.is_some() { a.button href=(at(next_cursor)) rel="next" { "Next" } }
                     }
                 }
             }

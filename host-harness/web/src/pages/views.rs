@@ -26,7 +26,7 @@ const LISTS: [(Section, List); 7] = [
 
 /// The filter of a query as it is kept: without the place in its pages.
 fn filter(query: &Query) -> String {
-    let pairs = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset"));
+    let pairs = query.pairs().into_iter().filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit"));
     form::address("", pairs).trim_start_matches('?').to_owned()
 }
 

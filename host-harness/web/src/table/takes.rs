@@ -69,7 +69,12 @@ impl Fields {
     pub fn all(&self, rehearses: bool) -> impl Iterator<Item = &'static Field> + use<> {
         let list = self.list.map(List::fields).unwrap_or_default();
         let is_whole = self.is_whole;
-        let list = list.iter().filter(move |field| !is_whole || field.group != Group::Output);
+        // A program has all columns.
+        let is_asked = move |field: &&Field| match field.takes {
+            Takes::Columns(_) => false,
+            _ => !is_whole || field.group != Group::Output,
+        };
+        let list = list.iter().filter(is_asked);
         list.chain(self.beside).chain(rehearses.then_some(&REHEARSAL))
     }
 

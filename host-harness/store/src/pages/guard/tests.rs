@@ -5,7 +5,7 @@ use super::{AT_LEAST, LookedAt, OnAbsence, Percent};
 use crate::{
     error::Cause,
     fixture::{TestContext, at, project},
-    runs::{Fetch, FetchState, RunMode},
+    runs::{Fetch, FetchState, RunExtent, RunMode},
 };
 
 /// Findings of one project, each one of its own.
@@ -128,7 +128,7 @@ fn projects_that_are_no_longer_listed_are_guarded_too() {
     let leave = |on_absence| {
         let run = context
             .store
-            .with(|store| store.start_run(context.instance_id, RunMode::Full, true, 0, &[], at(3)))
+            .with(|store| store.start_run(context.instance_id, RunMode::Full, RunExtent::Whole, 0, &[], at(3)))
             .unwrap();
         context.store.with(|store| store.settle_absences(run, on_absence, &LookedAt::All, true, at(3))).unwrap()
     };
