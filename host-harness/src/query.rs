@@ -13,6 +13,7 @@ use appsec_analysis::Edition;
 use appsec_grant::{InstanceName, UnknownName};
 use appsec_model::{Severity, Timestamp};
 use appsec_store::{Cursor, Period};
+use sha2::{Digest, Sha256};
 
 pub use self::{
     open::Open,
@@ -309,6 +310,9 @@ pub enum QueryError {
     /// Two fields that cannot be given together.
     #[error("`{0}` cannot be given with `{1}`")]
     Excluded(&'static str, &'static str),
+    /// A place in the list of another filter.
+    #[error("the cursor is of another filter: begin at the first page of this one")]
+    OtherFilter,
     /// A field that takes one value was given twice.
     #[error("`{0}` was given more than once")]
     Twice(&'static str),
@@ -494,6 +498,20 @@ impl Query {
         self.cursor().is_none().then(|| self.whole("offset").unwrap_or_default())
     }
 
+    /// What tells its filter and order from those of others.
+    pub(crate) fn filter_hash(&self) -> u32 {
+        let pairs = self.pairs().into_iter();
+        let pairs = pairs.filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit" | "columns"));
+        let mut hash = Sha256::new();
+        for (name, value) in pairs {
+            for text in [name, &value] {
+                hash.update(text.len().to_le_bytes());
+                hash.update(text);
+            }
+        }
+        hash.finalize().first_chunk().map_or(0, |it| u32::from_le_bytes(*it))
+    }
+
     /// Where the page begins.
     pub(crate) fn cursor(&self) -> Option<Cursor> {
         self.values("cursor").find_map(|it| if let Given::Cursor(cursor) = it { Some(cursor) } else { None })
@@ -553,7 +571,7 @@ pub(crate) mod samples {
             Takes::When | Takes::Ahead => "2026-01-31".to_owned(),
             Takes::Instance => "code".to_owned(),
             // A list of the sort, whether it is reversed, and its keys.
-            Takes::Cursor => data_encoding::HEXLOWER.encode(br#"["priority",false,50,3,1,"sca",9]"#),
+            Takes::Cursor => data_encoding::HEXLOWER.encode(br#"["priority",false,0,50,3,1,"sca",9]"#),
         }
     }
 }

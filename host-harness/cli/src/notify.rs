@@ -170,7 +170,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
 fn told(output: Output, delivery: Delivery) -> Result<ExitCode, Failure> {
     let taken = delivery.state == DeliveryState::Delivered;
     output.result(&DeliveryList { total: 1, deliveries: vec![delivery] }, |list| {
-        show_deliveries(output, &list.deliveries)
+        show_deliveries(output, &list.deliveries);
     })?;
     Ok(if taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

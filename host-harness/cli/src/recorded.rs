@@ -221,8 +221,10 @@ impl Recorded {
 
 /// Who types: several people may work with one data folder.
 fn who() -> String {
-    let name = whoami::username().ok().filter(|it| !it.is_empty() && it.len() <= TARGET_BYTES);
-    name.map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}"))
+    let known = |it: &String| !it.is_empty() && it.len() <= TARGET_BYTES / 2;
+    let machine = whoami::hostname().ok().filter(known).map(|it| format!("@{it}")).unwrap_or_default();
+    let name = whoami::username().ok().filter(known);
+    name.map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}{machine}"))
 }
 
 /// Nothing is made for it: a data folder that is not there may be mistyped.

@@ -95,6 +95,10 @@ pub enum NoProject {
 impl Tenant {
     /// A list of findings.
     pub async fn finding_list(&self, query: &Query) -> Result<Listed<FindingList>, Error> {
+        let of = query.filter_hash();
+        if query.cursor().is_some_and(|it| !it.is_of(of)) {
+            return Err(QueryError::OtherFilter.into());
+        }
         let filter = self.finding_filter(query).await?;
         let no_project = self.no_project(filter.project.as_ref(), &filter.scope).await?;
         let found = self.store.read(move |store| {
@@ -107,7 +111,8 @@ impl Tenant {
             };
             Ok((store.view(&filter)?, left_out))
         });
-        let (page, left_out) = found.await?;
+        let (mut page, left_out) = found.await?;
+        page.next = page.next.map(|it| it.within(of));
         let unread = self.unread_if(page.total.total == 0 && left_out.is_none(), query).await?;
         Ok(Listed { list: page.into(), no_project, left_out, unread })
     }

@@ -94,7 +94,26 @@ impl Sort {
 pub struct Cursor {
     pub(crate) sort: Sort,
     pub(crate) reverse: bool,
+    /// What tells the filter of its list from others; nothing where nobody says.
+    of: u32,
     pub(crate) keys: Vec<Value>,
+}
+
+impl Cursor {
+    pub(crate) const fn behind(sort: Sort, reverse: bool, keys: Vec<Value>) -> Self {
+        Self { sort, reverse, of: 0, keys }
+    }
+
+    /// The same place, in the list of this filter and no other.
+    #[must_use]
+    pub fn within(self, filter: u32) -> Self {
+        Self { of: filter, ..self }
+    }
+
+    /// Whether it is a place in the list of this filter.
+    pub const fn is_of(&self, filter: u32) -> bool {
+        self.of == filter
+    }
 }
 
 /// A text is no cursor.
@@ -109,7 +128,7 @@ impl fmt::Display for Cursor {
             Value::Text(text) => text.as_str().into(),
             _ => serde_json::Value::Null,
         });
-        let parts = [self.sort.as_str().into(), self.reverse.into()].into_iter().chain(keys);
+        let parts = [self.sort.as_str().into(), self.reverse.into(), self.of.into()].into_iter().chain(keys);
         out.write_str(&data_encoding::HEXLOWER.encode(serde_json::Value::from_iter(parts).to_string().as_bytes()))
     }
 }
@@ -120,7 +139,7 @@ impl FromStr for Cursor {
     fn from_str(text: &str) -> Result<Self, CursorError> {
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok().ok_or(CursorError)?;
         let parts: Vec<serde_json::Value> = serde_json::from_slice(&bytes).map_err(|_| CursorError)?;
-        let [sort, reverse, keys @ ..] = parts.as_slice() else { return Err(CursorError) };
+        let [sort, reverse, of, keys @ ..] = parts.as_slice() else { return Err(CursorError) };
         let sort: Sort = sort.as_str().and_then(|word| word.parse().ok()).ok_or(CursorError)?;
         let keys = keys.iter().map(|key| match key {
             serde_json::Value::String(text) => Some(Value::Text(text.clone())),
@@ -130,7 +149,8 @@ impl FromStr for Cursor {
         if keys.len() != sort.keys().len() {
             return Err(CursorError);
         }
-        Ok(Self { sort, reverse: reverse.as_bool().ok_or(CursorError)?, keys })
+        let of = of.as_u64().and_then(|of| u32::try_from(of).ok()).ok_or(CursorError)?;
+        Ok(Self { sort, reverse: reverse.as_bool().ok_or(CursorError)?, of, keys })
     }
 }
 

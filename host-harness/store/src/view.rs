@@ -94,7 +94,7 @@ impl FindingStore {
             found.pop();
         }
         let next = match found.last() {
-            Some(keys) if more => Some(Cursor { sort: filter.sort, reverse: filter.reverse, keys: keys.clone() }),
+            Some(keys) if more => Some(Cursor::behind(filter.sort, filter.reverse, keys.clone())),
             _ => None,
         };
         // The last page tells how many there are.

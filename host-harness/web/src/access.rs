@@ -390,7 +390,10 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_let_in_whose_connection_the_system_does_not_know() {
         let door = door().await;
-        let own = HeaderMap::from_iter([(header::HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static("same-origin"))]);
+        let own = HeaderMap::from_iter([(
+            header::HeaderName::from_static("sec-fetch-site"),
+            HeaderValue::from_static("same-origin"),
+        )]);
         assert_eq!(door.gate.enter_as_owner(None, &own).await.unwrap(), None);
         let nobody = Ends { peer: ([127, 0, 0, 1], 1).into(), own: ([127, 0, 0, 1], 7373).into() };
         assert_eq!(door.gate.enter_as_owner(Some(nobody), &own).await.unwrap(), None);

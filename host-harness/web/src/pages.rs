@@ -442,14 +442,12 @@ impl Frame<'_> {
 
 /// What the script lets somebody choose of the look.
 fn choices() -> Markup {
-    let looks: [(&str, &str, &[(&str, &str)]); 2] = [
-        ("theme", "Theme", &[("", "As the system"), ("light", "Light"), ("dark", "Dark")]),
-        ("density", "Rows", &[("", "Comfortable"), ("compact", "Compact")]),
-    ];
+    let choice = |name: &str, title: &str, words: &[(&str, &str)]| {
+        html! { label.choose data-choose=(name) hidden { (title) select { @for (word, text) in words { option value=(word) { (text) } } } } }
+    };
     html! {
-        @for (name, title, words) in looks {
-            label.choose data-choose=(name) hidden { (title) select { @for (word, text) in words { option value=(word) { (text) } } } }
-        }
+        (choice("theme", "Theme", &[("", "As the system"), ("light", "Light"), ("dark", "Dark")]))
+        (choice("density", "Rows", &[("", "Comfortable"), ("compact", "Compact")]))
     }
 }
 

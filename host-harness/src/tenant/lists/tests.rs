@@ -47,6 +47,25 @@ async fn no_field_of_a_list_is_without_effect() {
 }
 
 #[tokio::test]
+async fn a_cursor_is_a_place_in_the_list_of_its_filter_alone() {
+    let context = TestContext::new();
+    let tenant = context.tenant("default");
+    let cursor: appsec_store::Cursor = samples::of(List::Findings(View::All).field("cursor").unwrap()).parse().unwrap();
+    let asked = |pairs: &[(&str, &str)]| Query::parse(List::Findings(View::All), pairs.iter().copied()).unwrap();
+    let of = asked(&[("severity", "high")]).filter_hash();
+    let place = cursor.within(of).to_string();
+    let told = async |pairs: &[(&str, &str)]| {
+        tenant.finding_list(&asked(pairs)).await.map(|_| ()).map_err(|it| it.to_string())
+    };
+    assert_eq!(told(&[("severity", "high"), ("cursor", &place)]).await, Ok(()));
+    // Whichever rows and columns of it are shown.
+    assert_eq!(told(&[("severity", "high"), ("cursor", &place), ("limit", "3"), ("columns", "id")]).await, Ok(()));
+    let other = "the cursor is of another filter: begin at the first page of this one";
+    assert_eq!(told(&[("severity", "low"), ("cursor", &place)]).await, Err(other.to_owned()));
+    assert_eq!(told(&[("cursor", &place)]).await, Err(other.to_owned()));
+}
+
+#[tokio::test]
 async fn a_scope_of_no_project_is_told() {
     let context = TestContext::new();
     let tenant = context.tenant("default");

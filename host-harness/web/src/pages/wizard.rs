@@ -124,7 +124,7 @@ async fn show_add(asked: &Asked, typed: &Typed, happened: &Markup) -> Result<Mar
                     div.setting {
                         label for=(id) { @if manifest.secrets.len() == 1 { "API token" } @else { span.mono { (parts::text(&secret.variable)) } } }
                         input id=(id) type="password" name=(id) required autocomplete="off" aria-describedby=(help);
-                        p.help id=(help) { (parts::sentence(&secret.description)) " It is sealed in the vault and shown nowhere." }
+                        p.help id=(help) { (parts::sentence(&secret.description)) " It is sealed in the vault and shown nowhere. One of a service account outlives the person who sets this up." }
                     }
                 }
                 details open[!typed.settings.is_empty()] {
@@ -239,7 +239,7 @@ async fn show_kinds(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
                         @let (readable, reason) = match &it.access { Access::Readable => (true, None), Access::Denied { reason } => (false, Some(reason)) };
                         label.check.row {
                             input type="checkbox" name="kind" value=(it.kind) checked[is_chosen(it)] disabled[!readable];
-                            b { (it.kind) }
+                            b { (it.kind) } @if let Some(title) = kind_title(&it.kind) { span { (title) } }
                             @if readable { span.tag.good { "readable" } } @else { span.tag.warn { "refused" } }
                             @if let Some(reason) = reason { span.second { (parts::text(reason)) } }
                         }
@@ -251,6 +251,18 @@ async fn show_kinds(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
         (discard(&tenant, &name))
     };
     Ok(page_of(&tenant, &format!("Add {name}"), 1, happened, &body))
+}
+
+/// What findings of a kind are, in words.
+fn kind_title(kind: &Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Sast => "Code weaknesses",
+        Kind::AiSast => "Code weaknesses found by AI",
+        Kind::Sca => "Vulnerable packages",
+        Kind::Secrets => "Leaked credentials",
+        Kind::Packages => "Every package in use",
+        _ => return None,
+    })
 }
 
 fn leave(tenant: &str) -> Markup {
