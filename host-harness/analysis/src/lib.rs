@@ -19,6 +19,8 @@
 //! assert_eq!((priority.score, priority.band), (79, Band::High));
 //! ```
 
+#![warn(missing_docs)]
+
 pub mod advisories;
 pub mod correlation;
 pub mod cwe;

@@ -16,8 +16,11 @@ const UNKNOWN: &str = "unknown";
 /// A status: its word, whether it is open, and its rank. Of several the one with
 /// the smallest rank counts.
 pub struct Row {
+    /// The word.
     pub word: &'static str,
+    /// Whether a finding of it is open.
     pub open: bool,
+    /// Its rank among those of one thing.
     pub rank: u8,
 }
 

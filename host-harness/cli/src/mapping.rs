@@ -137,7 +137,7 @@ pub struct MetadataArgs {
     /// Include the project in scheduled syncs, or leave it out [default: include]
     #[arg(long, value_name = "true|false", value_parser = BoolishValueParser::new())]
     scheduled: Option<bool>,
-    /// Notify the webhook of runs that sync it, or do not [default: notify]
+    /// Include runs that sync nothing else in notifications, or leave them out [default: include]
     #[arg(long, value_name = "true|false", value_parser = BoolishValueParser::new())]
     notify: Option<bool>,
     /// Remove a field, or a key of the metadata

@@ -21,9 +21,13 @@ pub struct Candidate<'a> {
     pub identity: i64,
     /// Unique, and the same on every machine: decides between equals.
     pub public_id: i64,
+    /// Whether its source no longer sees it.
     pub vanished: bool,
+    /// First and last line.
     pub lines: Option<(u32, u32)>,
+    /// Identities that its source tells.
     pub prints: BTreeSet<&'a str>,
+    /// What it is about: advisories, weaknesses and rules, or what a secret opens.
     pub marks: BTreeSet<&'a str>,
 }
 

@@ -61,11 +61,17 @@ pub enum MatchStrategy {
 pub struct MatchKey {
     /// The repository, or minus the project.
     pub scope: i64,
+    /// Its kind, or what stands for kinds that are compared.
     pub kind: String,
+    /// The ecosystem of its package.
     pub ecosystem: Option<String>,
+    /// Where it is: a package, or a path.
     pub place: String,
+    /// Hash of its identity.
     pub identity: i64,
+    /// Identities that its source tells, as one text.
     pub prints: String,
+    /// What it is about, as one text.
     pub marks: String,
     /// First and last.
     pub lines: Option<(u32, u32)>,
@@ -121,6 +127,7 @@ impl MatchKey {
 }
 
 impl MatchStrategy {
+    /// How findings of a kind are joined.
     pub fn of(kind: &str, has_package: bool) -> Self {
         match kind {
             _ if has_package => Self::Advisory,

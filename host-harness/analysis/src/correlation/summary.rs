@@ -7,16 +7,27 @@ use crate::status::{VANISHED, is_open, rank};
 /// What is summed up of a finding.
 #[derive(Clone, Debug)]
 pub struct Summed {
+    /// Its id.
     pub public_id: i64,
+    /// Its severity, as a number: the higher, the worse.
     pub severity: i64,
+    /// Its status.
     pub status: String,
+    /// Whether it is about security.
     pub security: bool,
+    /// Its title.
     pub title: String,
+    /// The rule.
     pub rule_id: Option<String>,
+    /// Its priority, from 0 to 100.
     pub priority: i64,
+    /// The CVSS score.
     pub cvss: Option<f64>,
+    /// The EPSS score.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited.
     pub kev: bool,
+    /// When it was first seen, by its source where that tells.
     pub first_seen_at: i64,
     /// When it was ingested: whatever dates sources give, the first one stays the
     /// first.
@@ -35,17 +46,27 @@ impl Summed {
 pub struct IssueSummary<'a> {
     /// The most urgent finding.
     pub shown: &'a Summed,
+    /// Its status.
     pub status: &'a str,
+    /// Whether it is open.
     pub open: bool,
+    /// Whether it is about security.
     pub security: bool,
+    /// Its severity, as a number: the higher, the worse.
     pub severity: i64,
+    /// Its priority, from 0 to 100.
     pub priority: i64,
+    /// The CVSS score.
     pub cvss: Option<f64>,
+    /// The EPSS score.
     pub epss: Option<f64>,
+    /// Whether it is known to be exploited.
     pub kev: bool,
     /// Instances that still see it.
     pub sources: usize,
+    /// Findings that belong to it.
     pub findings: usize,
+    /// When it was first seen, by its source where that tells.
     pub first_seen_at: i64,
 }
 
