@@ -262,10 +262,11 @@ fn cell(column: &Column<FindingRow>, row: &FindingRow, now: Timestamp) -> Markup
             "instance" => td.late.kept { span.sources { (parts::text(&row.instance)) } },
             "first_seen_at" => td.num.late.kept { (parts::old(row.first_seen_at, now)) },
             "kev" => td.late { @if row.kev { "yes" } },
-            name => td.late.num[is_number(name)] data-label=(heading(name)) {
+            name => td.late.num[is_number(name)] {
                 @match chosen_value(column, row) {
                     Value::Number(number) => (parts::number(number)),
-                    Value::Text(text) | Value::Title(text) => (parts::text(&text)),
+                    Value::Text(text) if is_number(name) => (text),
+                    Value::Text(text) | Value::Title(text) => @if !text.is_empty() { (parts::text(&text)) },
                     _ => (parts::text(&(column.of)(row))),
                 }
             },

@@ -100,12 +100,13 @@ pub(super) fn bars(severity: Severity) -> Markup {
         Severity::Low => 1,
         _ => 0,
     };
-    let bars = [(0, 9, 5), (4, 6, 8), (8, 3, 11), (12, 0, 14)];
+    // As few bytes as may be: they stand in every row of a list.
+    let bars = ["M0 9h3v5H0z", "M4 6h3v8H4z", "M8 3h3v11H8z", "M12 0h3v14h-3z"];
+    let (lit, unlit) = bars.split_at_checked(lit).unwrap_or((&bars, &[]));
     html! {
         svg class=(format!("bars {}", severity_class(severity))) viewBox="0 0 15 14" aria-hidden="true" {
-            @for (place, (x, y, height)) in bars.into_iter().enumerate() {
-                rect.lit[place < lit] x=(x) y=(y) width="3" height=(height) rx="0.8" {}
-            }
+            @if !lit.is_empty() { path.lit d=(lit.concat()) {} }
+            @if !unlit.is_empty() { path d=(unlit.concat()) {} }
         }
     }
 }
