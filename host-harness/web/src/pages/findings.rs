@@ -154,7 +154,11 @@ fn strip(query: &Query, here: &str, facets: &[Facet]) -> Markup {
 }
 
 fn table(rows: &[FindingRow], query: &Query, tenant: &str, view: View, now: Timestamp) -> Markup {
-    let columns = view.chosen_columns(&shown(query, view));
+    let mut columns = view.chosen_columns(&shown(query, view));
+    if query.columns().is_empty() {
+        // What nobody asked for, and no row has, takes room from the rest.
+        columns.retain(|column| rows.iter().any(|row| !matches!((column.of)(row).as_str(), "" | "false")));
+    }
     html! {
         table.list {
             caption.unseen { (view.noun()) ", in the order that was asked for" }

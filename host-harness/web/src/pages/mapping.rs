@@ -99,7 +99,7 @@ async fn show(asked: &Asked, happened: &Markup) -> Result<Markup, Fault> {
 /// What becomes of new projects of a source.
 fn mode(it: &AutoMapReport, here: &str) -> Markup {
     html! {
-        form.inline method="post" action={ (here) "/mode" } {
+        form.inline.mode method="post" action={ (here) "/mode" } {
             input type="hidden" name="instance" value=(it.instance);
             label for="mode" { "New projects" }
             select.field id="mode" name="mode" {
