@@ -503,6 +503,9 @@ impl Query {
         let pairs = self.pairs().into_iter();
         let pairs = pairs.filter(|(name, _)| !matches!(*name, "cursor" | "offset" | "limit" | "columns"));
         let mut hash = Sha256::new();
+        if let List::Findings(view) = self.list {
+            hash.update(view.noun());
+        }
         for (name, value) in pairs {
             for text in [name, &value] {
                 hash.update(text.len().to_le_bytes());

@@ -135,6 +135,13 @@ impl Browser {
         found.unwrap_or_else(|error| panic!("no `{name}`: {error}")).click().await.unwrap();
     }
 
+    /// Follows a link by what it begins with: behind it stands how many there are.
+    pub async fn press_beginning(&self, name: &str) {
+        let path = format!("//a[starts-with(normalize-space(), '{name}')]");
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
+        found.unwrap_or_else(|error| panic!("no `{name}…`: {error}")).click().await.unwrap();
+    }
+
     /// Writes into the field of a name.
     pub async fn write(&self, name: &str, text: &str) {
         let wanted = format!("[name='{name}']");
@@ -295,7 +302,7 @@ async fn journey(browser: &Browser, context: &TestContext) {
     // From a filter to a finding; the numbers are those of the command line.
     browser.press("Findings").await;
     let printed = context.json(&["findings", "--severity", "critical", "--limit", "1"]);
-    browser.press("Critical").await;
+    browser.press_beginning("Critical").await;
     browser.sees(&format!("Findings\n{}", printed["total"])).await;
     let id = printed["findings"][0]["id"].as_str().unwrap();
     browser.client.find(Locator::Css(&format!("a.title[href*='{id}']"))).await.unwrap().click().await.unwrap();

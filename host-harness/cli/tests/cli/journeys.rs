@@ -53,9 +53,9 @@ fn many_projects_are_mapped_at_once_and_searched() {
         context.ok(&["repositories", "import", &list]);
         let (mut served, site) = let_in(browser, &context).await;
         browser.open(&format!("{site}/mapping?instance=code")).await;
-        browser.sees("1 to 200 of 500").await;
+        browser.sees("1 to 50 of 500").await;
         browser.press("Next").await;
-        browser.sees("201 to 400 of 500").await;
+        browser.sees("51 to 100 of 500").await;
         let (proposed, name) = (projects.len(), projects[499]["name"].as_str().unwrap());
         browser.press(&format!("Accept {proposed} proposals")).await;
         browser.sees("The proposals are accepted.").await;

@@ -179,8 +179,15 @@ fn what_is_said_of_scans_and_what_is_printed_follows_its_form() {
     }
     let row = context.json(&["mapping", "metadata", &name, "--clear", "tag", "--metadata", "tier=1"]);
     let metadata = json!({ "team": "web", "tier": "1" });
-    let fields = json!({ "environment": "production", "branch": null, "tag": null, "metadata": metadata });
-    assert_eq!(row["scan_fields"], fields);
+    let fields = |scheduled: bool| {
+        json!({
+            "environment": "production", "branch": null, "tag": null, "metadata": metadata,
+            "scheduled": scheduled, "notify": true,
+        })
+    };
+    assert_eq!(row["scan_fields"], fields(true));
+    let row = context.json(&["mapping", "metadata", &name, "--scheduled", "no"]);
+    assert_eq!(row["scan_fields"], fields(false));
     let shown = context.ok(&["mapping", "list", "code", "--state", "unmapped"]);
     assert!(shown.contains("environment=production") && shown.contains("1 unmapped"), "{shown}");
     let done = context.run(&["mapping", "set", "no/such", "acme/nearly"]);

@@ -48,7 +48,9 @@ fn pages_csv_and_counts_agree() {
     assert!(shown.contains("Reachable: ") && shown.contains("CWE Top 25 of "), "{shown}");
 
     let wrong = context.run(&["findings", "--sort", "path", "--cursor", cursor]);
-    assert_eq!((wrong.code, wrong.stderr.contains("does not match the sort order")), (1, true), "{}", wrong.stderr);
+    assert_eq!((wrong.code, wrong.stderr.contains("the cursor is of another filter")), (2, true), "{}", wrong.stderr);
+    let wrong = context.run(&["findings", "--cursor", cursor]);
+    assert_eq!(wrong.code, 2, "the view is another one: {}", wrong.stderr);
 }
 
 #[test]
