@@ -204,6 +204,8 @@ fn enter<'a>(
     inventory: &mut Inventory,
     entries: &mut Vec<(Cow<'a, str>, Option<usize>)>,
 ) {
+    let is_cut = take_material(&mut value);
+    let body = body.filter(|_| !is_cut);
     let at = Component::new(&value).map(|component| inventory.add(component));
     let inner = value.as_object_mut().and_then(|it| it.remove("components"));
     entries.push((body.map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed), at));
@@ -211,6 +213,12 @@ fn enter<'a>(
     if let Some(Value::Array(inner)) = inner {
         inner.into_iter().for_each(|inner| enter(inner, None, inventory, entries));
     }
+}
+
+/// Takes away what a key or token is that a component describes.
+fn take_material(component: &mut Value) -> bool {
+    let material = component.pointer_mut("/cryptoProperties/relatedCryptoMaterialProperties");
+    material.and_then(Value::as_object_mut).is_some_and(|it| it.remove("value").is_some())
 }
 
 /// Adds the package of a component, if it is one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use appsec_model::text;
+use appsec_model::{foreign, text};
 use serde_json::{error::Category, value::RawValue};
 
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
 
 /// How much of a file is looked at to tell what it is, if it is no JSON.
 const BEGINNING: usize = 64 << 10;
+
+/// Of how many objects of a list or stream the keys are looked at.
+const MAX_OBJECTS: usize = 8;
 
 /// Tells what a file is, by its first level. The version is not looked at.
 pub fn detect(bytes: &[u8]) -> Result<Format, Refusal> {
@@ -37,7 +40,7 @@ pub(crate) fn open(bytes: &[u8], wanted: Option<Format>) -> Result<(Format, Fiel
     };
     match format(&fields).or_else(|| wanted.filter(may_be)) {
         Some(format) => Ok((format, fields)),
-        None => Err(Refusal::Alien { what: looks_like(&fields).to_owned() }),
+        None => Err(Refusal::Alien { what: looks_like(&fields, text) }),
     }
 }
 
@@ -97,15 +100,35 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Refusal> {
     if text.trim_start().is_empty() {
         return Err(Refusal::Empty);
     }
-    let start = text.get(..text.floor_char_boundary(BEGINNING)).unwrap_or_default();
+    let start = beginning(text);
     match text::no_json(start) {
         Some(what) => alien(what),
         None if text.trim_start().starts_with('{') => Ok(text),
         None if text.trim_start().starts_with('[') => {
-            alien("a JSON list, and every report is an object; let the scanner write SARIF instead".to_owned())
+            let what = || "a JSON list, and every report is an object; let the scanner write SARIF instead".to_owned();
+            alien(of_first(text).unwrap_or_else(what))
         }
-        None => alien("no JSON object".to_owned()),
+        None => alien(text::plain(start).unwrap_or("no JSON object").to_owned()),
     }
+}
+
+fn beginning(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(BEGINNING)).unwrap_or_default()
+}
+
+/// What a list or a stream of objects is, by the first ones.
+fn of_first(text: &str) -> Option<String> {
+    let inner = text.trim_start().strip_prefix('[').unwrap_or(text);
+    let mut keys = Vec::new();
+    let mut rest = inner;
+    for _ in 0..MAX_OBJECTS {
+        let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Fields<'_>>();
+        let Some(Ok(fields)) = stream.next() else { break };
+        let end = stream.byte_offset();
+        keys.extend(fields.into_keys());
+        rest = rest.get(end..)?.trim_start_matches([',', ' ', '\n', '\r', '\t']);
+    }
+    foreign::named(&|key| keys.iter().any(|known| known == key), beginning(text))
 }
 
 fn lines(bytes: &[u8]) -> usize {
@@ -128,7 +151,9 @@ fn refusal(error: &serde_json::Error, text: &str) -> Refusal {
 fn behind(error: &serde_json::Error, text: &str) -> String {
     let line = error.line();
     let rest = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim_start();
-    if rest.starts_with('{') {
+    if let Some(what) = of_first(text).filter(|_| rest.starts_with('{')) {
+        what
+    } else if rest.starts_with('{') {
         format!(
             "several JSON documents, one behind the other (the second one in line {line}); let the scanner write SARIF, or \
              hand the reports over one by one"
@@ -146,35 +171,26 @@ fn is_nothing(raw: &RawValue) -> bool {
     raw.get() == "null" || json::elements(raw).is_some_and(|elements| elements.is_empty())
 }
 
-/// A guess at what an alien JSON object is, by its keys.
-fn looks_like(fields: &Fields<'_>) -> &'static str {
+/// A guess at what an alien JSON object is, by its keys and its beginning.
+fn looks_like(fields: &Fields<'_>, text: &str) -> String {
     let key = |word: &str| fields.contains_key(word);
-    if key("spdxVersion") || key("SPDXID") {
-        "an SPDX bill of materials, which holds no findings"
-    } else if key("SchemaVersion") && (key("Results") || key("ArtifactName")) {
-        "a scanner's own JSON (`SchemaVersion`); let the scanner write SARIF or CycloneDX instead"
-    } else if key("auditReportVersion") || key("scanInfo") && key("dependencies") {
-        "a scanner's own JSON; let the scanner write SARIF or CycloneDX instead"
-    } else if key("matches") && key("descriptor") {
-        "a scanner's own JSON (`matches`); let the scanner write SARIF or CycloneDX instead"
-    } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
-        "a scanner's own JSON (`vulnerabilities`); let the scanner write SARIF instead"
-    } else if key("schema_version") && key("affected") || key("id") && key("affected") {
-        "one advisory of the OSV schema, not the report of a scan"
-    } else if key("@context") && key("statements") {
-        "an OpenVEX document, which states what its author thinks of vulnerabilities and holds no findings; record \
-         such decisions at the scanner, or import them as CycloneDX with package URLs"
-    } else if key("document") && (key("product_tree") || key("vulnerabilities")) {
-        "a CSAF advisory, not the report of a scan"
+    if let Some(what) = foreign::named(&key, beginning(text)) {
+        return what;
+    }
+    let what = if key("results") && beginning(text).contains("\"check_id\"") {
+        "JSON of Semgrep or Opengrep, which its connector reads; `semgrep scan --sarif` writes a report that is read"
     } else if fields.get("results").is_some_and(|raw| is_nothing(raw)) {
         "JSON with an empty list `results`, which several tools write; name its format"
     } else if key("version") && fields.get("vulnerabilities").is_some_and(|raw| is_nothing(raw)) {
         "JSON with an empty list `vulnerabilities`, which several tools write; name its format"
+    } else if key("inlineExternalProperties") || key("externalProperties") {
+        "a part of SARIF that belongs to another file; let the tool write all of it into one"
     } else if key("results") {
         "JSON with `results` of another form; let the scanner write SARIF instead"
     } else if fields.is_empty() {
         "an empty JSON object"
     } else {
         "JSON of another form"
-    }
+    };
+    what.to_owned()
 }

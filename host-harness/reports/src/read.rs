@@ -1,6 +1,6 @@
 //! From bytes to a report: by the reader of its format.
 
-use appsec_model::{credential::without_logins, text};
+use appsec_model::{credential::without_credentials, text};
 
 use crate::{
     collection::Collection,
@@ -17,10 +17,10 @@ use crate::{
 /// Reads a report.
 pub fn read<'a>(bytes: &'a [u8], options: &Options) -> Result<Report<'a>, Refusal> {
     // Rare enough to keep two texts: halves of surrogate pairs are no characters, and a login
-    // in an address is nobody's business, wherever it stands.
+    // in an address, or a token of a known form, is nobody's business, wherever it stands.
     let mended = detect::text(bytes).ok().and_then(|text| match text::mend(text) {
-        Some(mended) => Some(without_logins(&mended).unwrap_or(mended)),
-        None => without_logins(text),
+        Some(mended) => Some(without_credentials(&mended).unwrap_or(mended)),
+        None => without_credentials(text),
     });
     match mended {
         Some(mended) => read_mended(mended.as_bytes(), options).map(Report::into_owned),

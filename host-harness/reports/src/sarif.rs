@@ -1,5 +1,6 @@
 //! SARIF 2.1.0 (OASIS, errata 01) of any tool.
 
+mod artifact;
 pub mod exposed;
 mod fingerprint;
 mod level;
@@ -36,7 +37,7 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
     let runs = file.get("runs").ok_or(shape("it has no `runs`"))?;
     let runs = json::elements(runs).ok_or(shape("its `runs` are no list"))?;
     let mut tools = Vec::new();
-    let mut completeness = Completeness::Complete;
+    let mut completeness = note_inline(collection, file);
     let mut read: Vec<(usize, Fields<'_>, Run)> = Vec::new();
     for (at, raw) in runs.iter().enumerate() {
         let Some(fields) = json::fields(raw) else {
@@ -61,6 +62,8 @@ pub fn read<'a>(file: &Fields<'a>, collection: &mut Collection<'a>) -> Result<Ou
         let invocations = json::value(fields.get("invocations"));
         let invocations = invocations.as_array().map_or(&[] as &[Value], Vec::as_slice);
         note_errors(collection, at, &run, invocations);
+        let external = json::value(fields.get("externalPropertyFileReferences"));
+        note_external(collection, &external, &format!("/runs/{at}/externalPropertyFileReferences"));
         note_project(collection, at, &run);
         collection.categorize(json::value(fields.get("automationDetails")).text("id"));
         let root = collection.options.root.as_deref();
@@ -174,6 +177,36 @@ fn ended(fields: &Fields<'_>, run: &Run, invocations: &[Value], has_results: boo
         },
     };
     invocations.iter().map(of_one).fold(Completeness::Complete, Completeness::and)
+}
+
+/// Remarks on parts of a run that stand elsewhere and are not read.
+fn note_external(collection: &mut Collection<'_>, parts: &Value, pointer: &str) {
+    let is_list = |(_, list): &(&String, &Value)| list.as_array().is_some_and(|list| !list.is_empty());
+    for (key, _) in parts.as_object().into_iter().flatten().filter(is_list).take(MAX_ERRORS) {
+        let message = format!(
+            "`{}` of the run stand in another part or file, which is not read: let the tool write all into one run",
+            bounds::word(key)
+        );
+        match key.as_str() {
+            "results" => collection.error_of_all("external-properties", pointer, message),
+            _ => collection.warn_of_all("external-properties", pointer, message),
+        }
+    }
+}
+
+/// Remarks on parts of runs that stand at the end of the file; where there are results
+/// among them, they are missing.
+fn note_inline(collection: &mut Collection<'_>, file: &Fields<'_>) -> Completeness {
+    let inline = json::value(file.get("inlineExternalProperties"));
+    let mut completeness = Completeness::Complete;
+    for parts in inline.as_array().into_iter().flatten().take(MAX_ERRORS) {
+        note_external(collection, parts, "/inlineExternalProperties");
+        if !parts.list("results").is_empty() {
+            let reason = "its results stand in `inlineExternalProperties`".to_owned();
+            completeness = Completeness::Incomplete { reason };
+        }
+    }
+    completeness
 }
 
 /// A remark where the report says that it is of another branch than the operator.

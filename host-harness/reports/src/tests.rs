@@ -3,6 +3,7 @@
 
 mod credentials;
 mod fixtures;
+mod packages;
 mod properties;
 mod refusals;
 mod scanners;

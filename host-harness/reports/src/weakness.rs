@@ -10,9 +10,17 @@ pub fn by_number(number: u32) -> Cwe {
     Cwe { number: Some(number), name: None, text: format!("CWE-{number}") }
 }
 
-/// The weakness of a tag: `external/cwe/cwe-079`, `CWE-79: Name`, `CWE79`; none of others.
+/// Where the pages of weaknesses are.
+const PAGES: &str = "cwe.mitre.org/data/definitions/";
+
+/// The weakness of a tag: `external/cwe/cwe-079`, `CWE-79: Name`, `CWE79`, the address of
+/// its page; none of others.
 pub fn cwe(tag: &str) -> Option<Cwe> {
     let text = tag.trim();
+    if let Some((_, page)) = text.split_once(PAGES) {
+        let digits = page.split(|sign: char| !sign.is_ascii_digit()).next().unwrap_or_default();
+        return digits.parse().ok().filter(|number| *number > 0).map(by_number);
+    }
     let start = text.get(..13).filter(|start| start.eq_ignore_ascii_case("external/cwe/"));
     let text = start.and_then(|_| text.get(13..)).unwrap_or(text);
     let rest = text.get(..3).filter(|start| start.eq_ignore_ascii_case("cwe")).and_then(|_| text.get(3..))?;
@@ -54,12 +62,18 @@ pub fn owasp(tag: &str) -> Option<Owasp> {
 /// Members that scanners and databases name weaknesses in.
 const MEMBERS: [&str; 7] = ["cwe", "cwes", "cweId", "cweIds", "cwe_id", "cwe_ids", "cwe-id"];
 
-/// The weaknesses that an object names in members of its own: a text, a number,
-/// an object with one of them, or a list of these.
+/// The weaknesses that an object names in members of its own: a text of one or
+/// several, a number, an object with one of them, or a list of these.
 pub fn of_members(object: &Value) -> Vec<Cwe> {
     let values = MEMBERS.iter().filter_map(|key| object.at(key));
     let values = values.flat_map(|value| value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice));
-    values.take(MAX_LIST).filter_map(of_value).collect()
+    values.take(MAX_LIST).flat_map(|value| of_list(value).or_else(|| Some(vec![of_value(value)?]))).flatten().collect()
+}
+
+/// The weaknesses of a text that names several: `CWE-79, CWE-80`.
+fn of_list(value: &Value) -> Option<Vec<Cwe>> {
+    let parts = value.as_str()?.split([',', ';', '|']).map(|part| of_value(&part.trim().into()));
+    parts.collect::<Option<Vec<Cwe>>>().filter(|all| all.len() > 1)
 }
 
 /// The weakness that a value names: a number, a text, or an object with one.
@@ -80,7 +94,9 @@ pub fn add(cwes: &mut Vec<Cwe>, cwe: Cwe) {
 
 #[cfg(test)]
 mod tests {
-    use super::{cwe, owasp};
+    use serde_json::{Value, json};
+
+    use super::{cwe, of_members, owasp};
 
     #[test]
     fn a_tag_tells_a_weakness() {
@@ -94,11 +110,27 @@ mod tests {
         check("cwe:22", Some((22, None)));
         check("CWE 798 - Hard-coded", Some((798, Some("Hard-coded"))));
         check("CWE78", Some((78, None)));
+        check("https://cwe.mitre.org/data/definitions/89.html", Some((89, None)));
         check("CWE-79abc", None);
         check("CWE-0", None);
         check("NVD-CWE-noinfo", None);
         check("security", None);
         check("é", None);
+    }
+
+    #[test]
+    fn a_member_tells_weaknesses_in_any_form() {
+        let numbers = |value: Value| -> Vec<u32> {
+            of_members(&json!({"cwe": value})).into_iter().filter_map(|cwe| cwe.number).collect()
+        };
+        for value in
+            [json!(89), json!("89"), json!("CWE89"), json!("cwe-89: SQL"), json!(["CWE_89"]), json!({"id": 89})]
+        {
+            assert_eq!(numbers(value.clone()), [89], "{value}");
+        }
+        assert_eq!(numbers(json!("CWE-79, CWE-80")), [79, 80]);
+        assert_eq!(numbers(json!(["CWE-79;80", "CWE-89: one, of two"])), [79, 80, 89]);
+        assert_eq!(numbers(json!(["none", {}])), [0_u32; 0]);
     }
 
     #[test]

@@ -46,10 +46,12 @@ pub enum Keep {
 /// Whether a result of this rule shows a credential: its kind says so, or the
 /// rule is one of those that look for some without the vendor's product for them.
 pub fn shows_credentials(kind: &Kind, rule: &Rule) -> bool {
+    let lists = [&rule.technologies, &rule.subcategories, &rule.vulnerability_classes];
+    let words = [&rule.name, &rule.category].into_iter().flatten().chain(lists.into_iter().flatten());
     *kind == Kind::Secrets
-        || credential::is_named(&rule.id)
-        || rule.technologies.iter().chain(&rule.subcategories).any(|word| credential::is_named(word))
+        || words.chain([&rule.id]).any(|word| credential::is_named(word))
         || rule.cwes.iter().filter_map(|cwe| cwe.number).any(credential::is_weakness)
+        || rule.message.as_deref().is_some_and(credential::is_told)
 }
 
 /// What is kept of a record. Nothing of what cannot be read.

@@ -29,7 +29,7 @@ pub use self::{
     repair::{Wire, read},
     rule::Rule,
     sarif::{SarifCodeFlow, SarifLocation, SarifPlace, SarifResult, SarifRule, SarifText},
-    scalar::{Count, Id, List, Text, Texts, from_text},
+    scalar::{Count, Id, Labels, List, Text, Texts, from_text},
     secret::{HistoricalInfo, Secret},
     skim::skim,
 };

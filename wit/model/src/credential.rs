@@ -13,118 +13,16 @@
 //! assert_eq!(without_parameters("https://me:pass@git.example/a?key=1"), "https://git.example/a");
 //! ```
 
-/// Weaknesses whose place in the code is a credential: passwords and keys that
-/// are hard-coded, stored as they are, or left at their default.
-const WEAKNESSES: [u32; 13] = [256, 258, 259, 260, 321, 522, 540, 547, 798, 1391, 1392, 1393, 1394];
+mod form;
+mod named;
 
-/// Words for credentials that say it alone.
-const SECRETS: [&str; 4] = ["secret", "secrets", "credential", "credentials"];
-
-/// Words that need one of [`IN_CODE`] beside them.
-const NOUNS: [&str; 14] = [
-    "password",
-    "passwords",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "token",
-    "tokens",
-    "key",
-    "keys",
-    "apikey",
-    "apikeys",
-    "pat",
-    "login",
-    "dsn",
-];
-
-/// Words that say that something stands in the code.
-const IN_CODE: [&str; 17] = [
-    "hardcoded",
-    "hardcode",
-    "hardcoding",
-    "coded",
-    "leak",
-    "leaked",
-    "leaks",
-    "exposed",
-    "embedded",
-    "plaintext",
-    "committed",
-    "detected",
-    "plain",
-    "source",
-    "store",
-    "stored",
-    "env",
-];
-
-/// Those of them that say it in a sentence.
-const IN_SENTENCES: [&str; 5] = ["hardcoded", "coded", "leaked", "exposed", "plaintext"];
+pub use self::{
+    form::{without_keys, without_tokens},
+    named::{is_named, is_told, is_weakness},
+};
 
 /// The longest word of a text, in letters.
 const MAX_WORD: usize = 24;
-
-/// Whether a weakness is that a credential stands in the code.
-pub fn is_weakness(cwe: u32) -> bool {
-    WEAKNESSES.contains(&cwe)
-}
-
-/// Whether the id or name of a rule says that it looks for credentials.
-pub fn is_named(rule: &str) -> bool {
-    let about = About::of(rule);
-    about.secret || about.noun && about.in_code
-}
-
-/// Whether what a result says names a credential that stands in the code. Words for
-/// credentials alone say nothing in a sentence.
-pub fn is_told(message: &str) -> bool {
-    // Most messages have none of them, and are not taken apart.
-    let small = message.to_ascii_lowercase();
-    if !IN_SENTENCES.iter().any(|word| small.contains(word)) {
-        return false;
-    }
-    let about = About::of(message);
-    about.in_sentence && (about.secret || about.noun)
-}
-
-/// Of which lists a text has words.
-#[derive(Default)]
-struct About {
-    secret: bool,
-    noun: bool,
-    in_code: bool,
-    in_sentence: bool,
-}
-
-impl About {
-    /// Also of an id or name like `HardcodedApiKey`.
-    fn of(text: &str) -> Self {
-        let (mut about, mut word, mut was_small) = (Self::default(), String::new(), false);
-        for letter in text.chars().take(4_096) {
-            let is_of_word = letter.is_alphanumeric();
-            if !is_of_word || was_small && letter.is_uppercase() {
-                about.note(&word);
-                word.clear();
-            }
-            was_small = letter.is_lowercase();
-            match letter {
-                _ if !is_of_word => {}
-                _ if letter.is_ascii() => word.push(letter.to_ascii_lowercase()),
-                _ => word.extend(letter.to_lowercase()),
-            }
-        }
-        about.note(&word);
-        about
-    }
-
-    fn note(&mut self, word: &str) {
-        self.secret |= SECRETS.contains(&word);
-        self.noun |= NOUNS.contains(&word);
-        self.in_code |= IN_CODE.contains(&word);
-        self.in_sentence |= IN_SENTENCES.contains(&word);
-    }
-}
 
 /// Whether no word of a text can be a credential: each is one of letters, as
 /// people write them, or a short number. It may be refused wrongly, and never
@@ -238,6 +136,15 @@ pub fn without_logins(text: &str) -> Option<String> {
     (from > 0).then_some(kept)
 }
 
+/// A text, also one of JSON, without the logins of its addresses, and without what is a
+/// credential by its form; none where it has none of them.
+pub fn without_credentials(text: &str) -> Option<String> {
+    [without_logins, without_tokens, without_keys].into_iter().fold(None, |kept: Option<String>, without| {
+        let shown = without(kept.as_deref().unwrap_or(text));
+        shown.or(kept)
+    })
+}
+
 /// An address without a user's name and password and without parameters; a path
 /// as it is.
 pub fn without_parameters(address: &str) -> String {
@@ -255,9 +162,7 @@ fn is_scheme(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        is_hash, is_named, is_prose, is_told, is_weakness, masked, without_login, without_logins, without_parameters,
-    };
+    use super::{is_hash, is_prose, masked, without_credentials, without_login, without_logins, without_parameters};
 
     #[test]
     fn a_text_keeps_no_login_of_an_address() {
@@ -289,36 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_for_credentials_is_known_by_its_name() {
-        for rule in [
-            "generic.secrets.security.detected-aws-key",
-            "javascript/HardcodedNonCryptoSecret",
-            "hardcoded_password_string",
-            "CKV_SECRET_6",
-            "Passwords And Secrets - Generic Password",
-            "Credentials should not be hard-coded",
-            "js/hardcoded-credentials",
-            "Hard-coded API key",
-            "jwt-hardcode-key",
-            "DoNotStoreTokensOrKeysInSourceCode.",
-            "dockerfile.env-password",
-        ] {
-            assert!(is_named(rule), "{rule}");
-        }
-        for rule in ["csrf-token-missing", "weak-password-hash", "sql-injection", "key-not-found", "Secretary", ""] {
-            assert!(!is_named(rule), "{rule}");
-        }
-        assert!(is_weakness(798) && !is_weakness(79));
-    }
-
-    #[test]
-    fn a_message_tells_of_a_credential_in_the_code() {
-        for text in ["Possible hardcoded password: \"x\"", "API key exposed: x", "Potential hard-coded credentials"] {
-            assert!(is_told(text), "{text}");
-        }
-        for text in ["use the secrets module", "the token is not checked", "an exposed port", "hard-coded address"] {
-            assert!(!is_told(text), "{text}");
-        }
+    fn nothing_is_left_of_what_is_a_credential_by_its_place_or_form() {
+        let text = r#""git clone https://u:pw@h/r # AKIAIOSFODNN7EXAMPLE""#;
+        assert_eq!(without_credentials(text).as_deref(), Some(r#""git clone https://h/r # …""#));
+        assert_eq!(without_credentials("https://h/r"), None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod diagnostic;
 mod error;
 mod finding;
 pub mod folder;
+pub mod foreign;
 mod kind;
 mod lifecycle;
 mod need;

@@ -96,6 +96,36 @@ pub fn no_json(start: &str) -> Option<String> {
     }
 }
 
+/// What text is that is neither JSON nor markup, by its beginning, and what to do.
+pub fn plain(start: &str) -> Option<&'static str> {
+    let mut lines = start.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty());
+    let first = lines.next()?;
+    let is_key = |line: &str| {
+        let key = line.split_once(':').filter(|(_, rest)| rest.is_empty() || rest.starts_with(' ')).map(|(key, _)| key);
+        key.is_some_and(|key| {
+            !key.is_empty() && key.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-. ".contains(&it))
+        })
+    };
+    let is_entry = |line: &str| line.starts_with([' ', '-', '#']) || is_key(line);
+    let mut second = lines.clone();
+    let second = second.next().unwrap_or_default();
+    let is_row = |sign: &&str| match first.split(*sign).count() {
+        0 | 1 => false,
+        2 => second.split(*sign).count() == 2,
+        _ => true,
+    };
+    Some(if [",", ";", "\t"].iter().any(is_row) {
+        "a table (CSV); let the tool write JSON or SARIF instead"
+    } else if first.trim_end() == "---" || is_key(first) && !second.is_empty() && is_entry(second) {
+        "YAML; let the tool write JSON or SARIF instead"
+    } else if start.contains(['│', '┃', '║', '─', '━', '═', '✗', '\u{1b}']) || first.starts_with(['#', '+', '|'])
+    {
+        "a text for people; let the tool write a report for programs, such as SARIF"
+    } else {
+        return None;
+    })
+}
+
 /// Lines of a log before JSON.
 fn behind_lines(start: &str) -> Option<String> {
     let is_json = |line: &str| {
@@ -146,6 +176,11 @@ fn markup(start: &str) -> String {
         "bugcollection" => "SpotBugs XML",
         "pmd" => "PMD XML",
         "analysis" => "Dependency-Check XML",
+        "cxxmlresults" => "Checkmarx XML",
+        "detailedreport" => "Veracode XML",
+        "fvdl" => "Fortify XML",
+        "nessusclientdata_v2" => "Nessus XML",
+        "results" if start.contains("<cppcheck") => "Cppcheck XML",
         "owaspzapreport" => "ZAP XML",
         _ if local.is_empty() => return "XML or HTML; let the scanner write JSON or SARIF instead".to_owned(),
         _ => return format!("XML (`{name}`); let the scanner write JSON or SARIF instead"),
@@ -155,7 +190,7 @@ fn markup(start: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{mend, no_json, packed};
+    use super::{mend, no_json, packed, plain};
 
     #[test]
     fn halves_of_pairs_become_the_replacement_character() {
@@ -190,6 +225,23 @@ mod tests {
     }
 
     #[test]
+    fn a_text_of_no_syntax_for_programs_is_named() {
+        for (start, expect) in [
+            ("severity,file,line\nhigh,a.py,3\n", "CSV"),
+            ("a\tb\tc\n", "CSV"),
+            ("---\nresults: []\n", "YAML"),
+            ("version: 1\nresults:\n  - a\n", "YAML"),
+            ("┌────┐\n│ a │\n", "people"),
+            ("# Report\n\nAll is well", "people"),
+        ] {
+            assert!(plain(start).unwrap().contains(expect), "{start}");
+        }
+        for start in ["", " \n", "hello", "Note: all is well"] {
+            assert_eq!(plain(start), None, "{start}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_no_json_is_named() {
         for (start, expect) in [
             ("<!DOCTYPE html>\n<html>", "HTML"),
@@ -198,6 +250,8 @@ mod tests {
             ("<?xml version='1.0'?><!-- x --><testsuites>", "JUnit"),
             ("<?xml version='1.0'?><bom xmlns='x'>", "CycloneDX in XML"),
             ("<nmaprun>", "XML (`nmaprun`)"),
+            ("<?xml version='1.0'?><CxXMLResults InitiatorName='a'>", "Checkmarx"),
+            ("<?xml version='1.0'?><results version='2'><cppcheck version='2'/>", "Cppcheck"),
             ("INFO scanning\n12:00 done\n{\n", "2 lines further down"),
             ("[INFO] scanning\n{\"runs\":[]}", "1 line further down"),
         ] {

@@ -73,3 +73,15 @@ fn every_state_has_its_status() {
     }
     assert_eq!(status(json!(null)), Status::Open);
 }
+
+#[test]
+fn a_key_that_a_component_describes_is_not_kept() {
+    let key = json!({"type": "cryptographic-asset", "name": "key", "bom-ref": "k", "cryptoProperties": {
+        "assetType": "related-crypto-material",
+        "relatedCryptoMaterialProperties": {"type": "private-key", "value": "pLtXq7Zk2Wv9Rb4Hd", "size": 128}}});
+    for components in [json!([key]), json!([{"type": "library", "name": "a", "components": [key]}])] {
+        let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components}).to_string();
+        let report = format!("{:?}", read(bom.as_bytes(), &Options::default()).unwrap());
+        assert!(!report.contains("pLtXq7Zk2Wv9Rb4Hd") && report.contains("private-key"), "{report}");
+    }
+}

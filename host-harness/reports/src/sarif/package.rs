@@ -2,9 +2,10 @@
 //!
 //! SARIF has no place for packages, so each scanner has its own. Read are, in
 //! this order: a package URL in `properties` of the result or its rule, or in an
-//! object of them for the package; one in a logical location; members for name and
-//! version in the same places; the message; the rule's help and descriptions; and
-//! `name@version` as a logical location.
+//! object of them for the package; one in a logical location, as a file, or in a text;
+//! members for name and version in the same places; the message; the rule's help and
+//! descriptions; `name@version`, `name:version` or a CPE as a logical location; and the
+//! name of an archive, such as `core-2.14.1.jar`.
 //!
 //! Of texts, these are read: lines `Package:`, `Installed Version:` or `Version:`,
 //! `Fixed Version:` or `Fix Version:`, and `Type:`; `Package 'name@version'`;
@@ -18,7 +19,10 @@ use appsec_model::{
 };
 use serde_json::Value;
 
-use super::rule::RuleFacts;
+use super::{
+    artifact::{of_archive, of_cpe, of_pair, purl_in},
+    rule::RuleFacts,
+};
 use crate::{
     MAX_LIST, advisory,
     json::JsonView,
@@ -27,7 +31,7 @@ use crate::{
 };
 
 /// Words for package managers in tags and messages.
-const ECOSYSTEMS: [(&str, Ecosystem); 29] = [
+const ECOSYSTEMS: [(&str, Ecosystem); 30] = [
     ("npmjs", Ecosystem::Npm),
     ("javascript", Ecosystem::Npm),
     ("pypi", Ecosystem::Pypi),
@@ -56,6 +60,7 @@ const ECOSYSTEMS: [(&str, Ecosystem); 29] = [
     ("dotnet", Ecosystem::Nuget),
     ("composer", Ecosystem::Composer),
     ("php-composer", Ecosystem::Composer),
+    ("php", Ecosystem::Composer),
     ("rust-crate", Ecosystem::Cargo),
 ];
 
@@ -194,7 +199,7 @@ fn add_numbers(value: &Value, found: &mut Vec<AdvisoryId>, depth: usize) {
 }
 
 /// A package as it is told of.
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 struct Told<'a> {
     name: &'a str,
     version: Option<&'a str>,
@@ -221,7 +226,13 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
         .flat_map(|it| [it.text("fullyQualifiedName"), it.text("name"), it.text("decoratedName")])
         .flatten()
         .collect();
-    if let Some(package) = logical.iter().filter(|it| it.starts_with("pkg:")).find_map(|it| by_purl(it)) {
+    let files = result.list("locations").iter().filter_map(|it| it.at("physicalLocation").at("artifactLocation"));
+    let files: Vec<&str> = files.filter_map(|it| it.text("uri")).collect();
+    if let Some(package) = logical.iter().chain(&files).filter(|it| it.starts_with("pkg:")).find_map(|it| by_purl(it)) {
+        return Some(package);
+    }
+    let texts = [Some(message), facts.rule.name.as_deref(), facts.rule.message.as_deref()];
+    if let Some(package) = texts.into_iter().flatten().find_map(purl_in).and_then(by_purl) {
         return Some(package);
     }
     let by_properties =
@@ -231,21 +242,31 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
             [Some(message), Some(facts.help.as_str()), facts.rule.message.as_deref(), facts.rule.name.as_deref()];
         let mut all = texts.into_iter().flatten().filter_map(told).peekable();
         let first = all.peek().map(|it| it.name)?;
-        let all: Vec<Told<'_>> = all.filter(|it| it.name == first).collect();
+        let all: Vec<Told<'_>> = all.filter(|it| is_same(it.name, first)).collect();
         // One text may tell the version, and another one who keeps the package.
         let version = all.iter().find_map(|it| it.version);
         let keeper = all.iter().find_map(|it| it.keeper);
         Some(Told { name: first, version, keeper })
     };
-    let by_logical = || logical.iter().find_map(|it| name_and_version(it));
-    let found = by_properties().or_else(by_texts).or_else(by_logical)?;
+    let by_logical = || {
+        let other = logical.iter().find_map(|it| of_cpe(it).or_else(|| of_pair(it)));
+        let other = other.map(|(name, version)| Told { name, version: Some(version), keeper: None });
+        logical.iter().find_map(|it| name_and_version(it)).or(other)
+    };
+    let archive = of_archive(path);
+    let archive = archive.map(|(name, version, keeper)| Told { name, version: Some(version), keeper: Some(keeper) });
+    let found = by_properties().or_else(by_texts).or_else(by_logical).or(archive)?;
     if let Some(package) = by_purl(found.name) {
         return Some(package);
     }
     let module = module(result, &found);
     let found = match module {
-        Some(module) => Told { keeper: found.keeper, ..module },
-        None => found,
+        // The standard library has the versions of the language: `go1.20.1`.
+        Some(Told { version: Some(version), name, .. }) => {
+            Told { name, version: Some(version.strip_prefix("go").unwrap_or(version)), keeper: found.keeper }
+        }
+        _ if is_of_standard_library(&found) => Told { name: "stdlib", ..found },
+        _ => found,
     };
     let named = |word: &str| {
         let word = word.trim().to_ascii_lowercase();
@@ -264,9 +285,21 @@ fn package(result: &Value, facts: &RuleFacts, message: &str, path: &str) -> Opti
     // Of a text that tells no version the location beside it may.
     let version = found.version.or_else(|| {
         let mut others = logical.iter().filter_map(|it| name_and_version(it));
-        others.find(|it| it.name == found.name)?.version
+        let other = others.find(|it| is_same(it.name, found.name)).and_then(|it| it.version);
+        other.or_else(|| archive.filter(|it| it.name == found.name)?.version)
     });
     Some(by_name(&name, version, ecosystem))
+}
+
+/// Whether two names are of one package: some scanners name a package of a distribution
+/// together with its source, `openssl/libssl1.1`.
+fn is_same(name: &str, wanted: &str) -> bool {
+    name.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a Go package is one of the standard library: all others begin with a host.
+fn is_of_standard_library(found: &Told<'_>) -> bool {
+    found.keeper == Some("Go") && found.name.split('/').next().is_some_and(|host| !host.contains('.'))
 }
 
 /// The module of a package that is told without a version: flows and stacks have it
@@ -276,8 +309,11 @@ fn module<'a>(result: &'a Value, found: &Told<'_>) -> Option<Told<'a>> {
         result.list("codeFlows").iter().flat_map(|it| it.list("threadFlows")).flat_map(|it| it.list("locations"));
     let frames = result.list("stacks").iter().flat_map(|it| it.list("frames"));
     let mut modules = flows.chain(frames).filter_map(|it| name_and_version(it.text("module")?));
-    let holds =
-        |it: &Told<'_>| found.name.strip_prefix(it.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_standard = is_of_standard_library(found);
+    let holds = |it: &Told<'_>| match it.name {
+        "stdlib" | "toolchain" => is_standard,
+        name => is_same(found.name, name),
+    };
     modules.find(|it| found.version.is_none() && holds(it))
 }
 
@@ -314,12 +350,19 @@ fn of_members(members: &Value, is_about_package: bool) -> Option<Told<'_>> {
     Some(Told { name: name.trim(), version, keeper: of(&KEEPERS) })
 }
 
+/// Keys of lines for packages and for versions.
+const PACKAGE_KEYS: [&str; 7] =
+    ["package", "package name", "vulnerable module", "component", "component name", "library", "dependency"];
+const VERSION_KEYS: [&str; 5] =
+    ["installed version", "version", "package version", "component version", "current version"];
+
 /// The package that a message, help or description tells of.
 fn told(text: &str) -> Option<Told<'_>> {
-    if let Some(name) = line_value(text, &["package", "vulnerable module"]) {
-        let version = line_value(text, &["installed version", "version"]);
-        let keeper = line_value(text, &["type", "package manager"]);
-        return Some(Told { name, version, keeper });
+    if let Some(name) = line_value(text, &PACKAGE_KEYS) {
+        let version = line_value(text, &VERSION_KEYS);
+        let keeper = line_value(text, &["type", "package manager", "package type", "ecosystem"]);
+        let beside = name_beside_version(name).filter(|_| version.is_none());
+        return Some(beside.map_or(Told { name, version, keeper }, |it| Told { keeper, ..it }));
     }
     if let Some((_, told)) = number_and_package(text) {
         return Some(told);
@@ -425,7 +468,7 @@ fn fix(result: &Value, facts: &RuleFacts, message: &str, package: &str) -> Fix {
         let versions = list.split(',').map(str::trim).filter(is_one);
         versions.take(MAX_LIST).map(|version| upgrade(package, version)).collect()
     };
-    let keys = ["fixed version", "fix version", "fixed in"];
+    let keys = ["fixed version", "fixed versions", "fix version", "fixed in", "fixed in version", "patched version"];
     let mut lines = [message, &facts.help].into_iter().flat_map(str::lines).filter_map(|line| line.split_once(':'));
     if let Some((_, list)) = lines.find(|(start, _)| keys.iter().any(|key| is_key(start, key))) {
         let upgrades = of_list(list);
@@ -441,9 +484,23 @@ fn fix(result: &Value, facts: &RuleFacts, message: &str, package: &str) -> Fix {
         let told = texts.filter_map(|text| name_and_version(text.strip_prefix("Upgrade to ")?));
         told.filter_map(|it| Some(upgrade(it.name, it.version?))).take(MAX_LIST).collect::<Vec<_>>()
     };
+    // A row of a table `| advisory | package | version |`, or `Upgrade … to version 1.2 or higher`.
+    let of_line = |line: &str| -> Vec<Upgrade> {
+        if let [_, id, name, version, _] = line.split('|').map(str::trim).collect::<Vec<_>>().as_slice()
+            && advisory::leading(id) == Some(id)
+        {
+            return if *name == package { of_list(version) } else { Vec::new() };
+        }
+        let told = line.split_once("pgrade ").and_then(|(_, rest)| rest.split_once(" to version "));
+        let list = told.map(|(_, list)| list.split(" or ").next().unwrap_or_default().trim_end_matches('.'));
+        list.map(of_list).unwrap_or_default()
+    };
+    let of_help = || facts.help.lines().flat_map(of_line).take(MAX_LIST).collect::<Vec<_>>();
     let named = members(result.at("properties")).chain(members(Some(&facts.properties))).map(of_members);
-    match named.chain(std::iter::once_with(of_fixes)).find(|upgrades| !upgrades.is_empty()) {
+    let all = named.chain(std::iter::once_with(of_fixes)).chain(std::iter::once_with(of_help));
+    match all.into_iter().find(|upgrades| !upgrades.is_empty()) {
         Some(upgrades) => Fix::Upgrades { upgrades },
+        None if facts.help.contains("There is no fixed version") => Fix::NoneKnown,
         None => Fix::NotSaid,
     }
 }

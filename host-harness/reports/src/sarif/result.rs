@@ -30,7 +30,7 @@ pub fn shows_credentials(run: &Run, result: &Value) -> bool {
     let id = rule_id(result).unwrap_or(&facts.rule.id);
     run.finds_secrets
         || secret::is_tagged(result, facts)
-        || secret::shows_credentials(id, facts, &classes(run, result).cwes)
+        || secret::shows_credentials(result, id, facts, &classes(run, result).cwes)
         || message::text(result.at("message"), &facts.messages, &run.shared_messages)
             .is_some_and(|text| credential::is_told(&text))
 }
@@ -66,7 +66,7 @@ pub fn add(collection: &mut Collection<'_>, run: &Run, exposed: &ExposedLines, r
     // An advisory on a credential in a package shows none of the project's.
     let tells = || text.as_deref().is_some_and(credential::is_told);
     let shows_credentials =
-        is_secret || dependency.is_none() && (secret::shows_credentials(id, facts, &classes.cwes) || tells());
+        is_secret || dependency.is_none() && (secret::shows_credentials(result, id, facts, &classes.cwes) || tells());
     let mut text = text;
     let kept = match shows_credentials {
         true => Some(secret::kept(result, &facts.rule)),

@@ -1,6 +1,6 @@
 //! Rules: most of what their authors say is in tags and properties.
 
-use appsec_model::Rule;
+use appsec_model::{Rule, credential};
 use serde_json::Value;
 
 use super::{
@@ -31,12 +31,18 @@ const QUALITY: [&str; 17] = [
     "layout",
 ];
 
+/// Members of `properties` that say what a rule or a result is about.
+const SORTS: [&str; 7] = ["category", "subCategory", "type", "class", "issueType", "issue_type", "scanType"];
+
+/// What `properties` say that a rule or a result is about.
+pub fn sorts(properties: Option<&Value>) -> impl Iterator<Item = &str> {
+    SORTS.iter().filter_map(move |key| properties.text(key))
+}
+
 /// A rule, and what of it decides on its results.
 #[derive(Default)]
 pub struct RuleFacts {
     pub rule: Rule,
-    /// What it is called beside its description.
-    pub named: Option<String>,
     /// The level of results that have none.
     pub level: Option<String>,
     /// How bad its results are.
@@ -55,6 +61,9 @@ pub struct RuleFacts {
     pub properties: Value,
     /// Its help, which some scanners put a package into.
     pub help: String,
+    /// Whether its names, tags, descriptions or weaknesses say that its results show
+    /// credentials.
+    pub names_credentials: bool,
 }
 
 impl RuleFacts {
@@ -76,7 +85,12 @@ impl RuleFacts {
         for tag in &tags {
             add_tag(&mut rule, tag);
         }
-        weakness::of_members(&properties).into_iter().for_each(|cwe| weakness::add(&mut rule.cwes, cwe));
+        let named = value.owned("name");
+        let own = [Some(&rule.id), rule.name.as_ref(), named.as_ref(), rule.url.as_ref()];
+        let own: Vec<_> = own.into_iter().flatten().filter_map(|text| weakness::cwe(text)).collect();
+        let own = own.into_iter().filter_map(|cwe| cwe.number).map(weakness::by_number);
+        let members = weakness::of_members(&properties);
+        members.into_iter().chain(own).for_each(|cwe| weakness::add(&mut rule.cwes, cwe));
         for relationship in value.list("relationships") {
             taxonomies.add(&mut rule, relationship.at("target").unwrap_or(&Value::Null));
         }
@@ -88,13 +102,20 @@ impl RuleFacts {
         } else {
             tags.iter().any(|tag| QUALITY.contains(&tag.as_str())).then_some(false)
         };
+        let names = [Some(&rule.id), rule.name.as_ref(), named.as_ref()].into_iter().flatten().map(String::as_str);
+        // Weaknesses and categories count by their numbers.
+        let words = tags.iter().map(String::as_str).filter(|tag| weakness::cwe(tag).is_none());
+        let texts = || [&rule.name, &rule.message].into_iter().flatten();
+        let names_credentials = names.chain(words).chain(sorts(Some(&properties))).any(credential::is_named)
+            || rule.cwes.iter().filter_map(|cwe| cwe.number).any(credential::is_weakness)
+            || texts().any(|text| credential::is_told(text));
         Self {
+            names_credentials,
             level: configuration.text("level").map(str::to_owned),
             rated,
             rank: configuration.number("rank").filter(|rank| (0.0..=100.0).contains(rank)),
             tags,
             security,
-            named: value.owned("name"),
             other_ids: value.texts("deprecatedIds").map(str::to_owned).collect(),
             help: bounds::start(help.text("text").or(help.text("markdown")).unwrap_or_default()).to_owned(),
             messages: value.at("messageStrings").cloned().unwrap_or_default(),

@@ -3,32 +3,42 @@
 use appsec_model::{Confidence, Cwe, History, LeakedSecret, Owasp, Rule, credential};
 use serde_json::{Map, Value};
 
-use super::rule::RuleFacts;
+use super::rule::{RuleFacts, sorts};
 use crate::{MAX_LIST, identity, json::JsonView, place, words};
 
 /// Tools that look for credentials and nothing else, and whose reports do not
-/// say so in tags: how their `tool.driver.name` begins, in small letters and
+/// say so in tags: what their `tool.driver.name` holds, in small letters and
 /// without other signs.
-const TOOLS: [&str; 18] = [
+const TOOLS: [&str; 25] = [
+    "secret",
+    "credential",
     "gitleaks",
     "betterleaks",
+    "gittyleaks",
     "infisical",
     "leaktk",
     "trufflehog",
-    "detectsecrets",
+    "rustyhog",
     "ggshield",
     "gitguardian",
     "noseyparker",
-    "titus",
     "kingfisher",
     "talisman",
     "whispers",
     "shhgit",
     "credscan",
-    "2ms",
+    "credsweeper",
+    "creddigger",
     "spectralops",
+    "blubracket",
+    "gitrob",
+    "reposupervisor",
+    "passhunt",
     "earlybird",
 ];
+
+/// Those of short names.
+const SHORT: [&str; 2] = ["2ms", "titus"];
 
 /// Tags for rules and results on credentials.
 const TAGS: [&str; 6] =
@@ -38,25 +48,25 @@ const TAGS: [&str; 6] =
 pub fn is_tool_for_secrets(name: &str) -> bool {
     let letters: String = name.chars().filter(|letter| letter.is_alphanumeric()).collect();
     let letters = letters.to_lowercase();
-    TOOLS.iter().any(|tool| letters.starts_with(tool)) || letters.contains("secret") || letters.contains("credential")
+    TOOLS.iter().any(|tool| letters.contains(tool)) || SHORT.iter().any(|tool| letters.starts_with(tool))
 }
 
 /// Whether the tags of a result or its rule say that it is about a credential.
 pub fn is_tagged(result: &Value, facts: &RuleFacts) -> bool {
     let is_tag = |tag: &str| TAGS.contains(&tag.trim().to_ascii_lowercase().as_str());
-    facts.tags.iter().any(|tag| is_tag(tag)) || result.at("properties").is_some_and(|it| it.texts("tags").any(is_tag))
+    let properties = result.at("properties");
+    facts.tags.iter().any(|tag| is_tag(tag))
+        || properties.is_some_and(|it| it.texts("tags").any(is_tag))
+        || sorts(properties).chain(sorts(Some(&facts.properties))).any(is_tag)
 }
 
-/// Whether a result of another kind shows a credential: by the rule's id, name
-/// and tags, and by weaknesses.
-pub fn shows_credentials(id: &str, facts: &RuleFacts, weaknesses: &[Cwe]) -> bool {
-    let rule = &facts.rule;
-    let texts = [Some(id), rule.name.as_deref(), facts.named.as_deref()]
-        .into_iter()
-        .flatten()
-        .chain(facts.tags.iter().map(String::as_str));
-    let cwes = rule.cwes.iter().chain(weaknesses).filter_map(|cwe| cwe.number);
-    texts.into_iter().any(credential::is_named) || cwes.into_iter().any(credential::is_weakness)
+/// Whether a result of another kind shows a credential: by what its rule says, and by
+/// the id, the weaknesses and the properties of its own.
+pub fn shows_credentials(result: &Value, id: &str, facts: &RuleFacts, weaknesses: &[Cwe]) -> bool {
+    let mut numbers = weaknesses.iter().filter_map(|cwe| cwe.number);
+    facts.names_credentials
+        || std::iter::once(id).chain(sorts(result.at("properties"))).any(credential::is_named)
+        || numbers.any(credential::is_weakness)
 }
 
 /// What is known of a credential. Scanners of a history tell the commit beside
@@ -255,10 +265,23 @@ mod tests {
 
     #[test]
     fn a_tool_for_credentials_is_known_by_its_name() {
-        for name in ["gitleaks", "Nosey Parker", "TruffleHog v3", "Acme Secret Scanner", "2ms"] {
+        for name in [
+            "gitleaks",
+            "Gitleaks (by MegaLinter)",
+            "Nosey Parker",
+            "TruffleHog v3",
+            "Yelp/detect-secrets",
+            "Acme Secret Scanner",
+            "secretlint",
+            "ggshield",
+            "Microsoft CredScan",
+            "2ms",
+        ] {
             assert!(is_tool_for_secrets(name), "{name}");
         }
-        assert!(!is_tool_for_secrets("CodeQL") && !is_tool_for_secrets("Trivy"));
+        for name in ["CodeQL", "Trivy", "Credo", "spectral", "Semgrep OSS", "LeakSanitizer"] {
+            assert!(!is_tool_for_secrets(name), "{name}");
+        }
     }
 
     #[test]

@@ -299,3 +299,126 @@ fn no_login_of_an_address_is_kept_wherever_it_stands() {
         assert!(!report.records.is_empty() && !told.contains("hunter2"), "{told}");
     }
 }
+
+#[test]
+fn results_of_every_tool_that_finds_credentials_are_known() {
+    let cwe = |number: u32| json!([{"target": {"id": number.to_string(), "toolComponent": {"name": "CWE"}}}]);
+    for (tool, rule, message) in [
+        (
+            "Trivy",
+            json!({"id": "github-pat", "name": "Secret", "properties": {"tags": ["secret", "security", "CRITICAL"]}}),
+            "Artifact: a.env\nMatch: §",
+        ),
+        (
+            "Checkov",
+            json!({"id": "CKV_SECRET_6", "shortDescription": {"text": "Base64 High Entropy String"}}),
+            "Base64 High Entropy String §",
+        ),
+        (
+            "KICS",
+            json!({"id": "3e2d3b2f-c22a-4df1-9cc6-a7a0aebb0c99", "name": "Passwords And Secrets - AWS Access Key"}),
+            "found §",
+        ),
+        ("Semgrep OSS", json!({"id": "generic.secrets.security.detected-jwt-token.detected-jwt-token"}), "JWT token §"),
+        ("Semgrep OSS", json!({"id": "ruby.lang.security.hardcoded-http-auth-in-controller"}), "auth §"),
+        (
+            "CodeQL",
+            json!({"id": "py/hardcoded-credentials", "properties": {"tags": ["security", "external/cwe/cwe-259"]}}),
+            "This [hard-coded value](1) is used as §",
+        ),
+        ("CodeQL", json!({"id": "rust/x", "properties": {"tags": ["external/cwe/cwe-321"]}}), "the value §"),
+        ("Bandit", json!({"id": "B105", "name": "hardcoded_password_string"}), "Possible hardcoded password: '§'"),
+        ("ruff", json!({"id": "S105"}), "Possible hardcoded password assigned to: \"§\""),
+        ("gosec", json!({"id": "G101", "relationships": cwe(798)}), "Potential hardcoded credentials: §"),
+        ("SonarQube", json!({"id": "S2068"}), "\"§\" detected here, make sure this is not a hard-coded credential."),
+        ("SonarQube", json!({"id": "S6437"}), "Revoke and change this password, as it is compromised: §"),
+        ("Horusec", json!({"id": "HS-LEAKS-26"}), "§"),
+        (
+            "DevSkim",
+            json!({"id": "DS173237", "shortDescription": {"text": "Do not store tokens or keys in source code."}}),
+            "§",
+        ),
+        ("CredentialScanner", json!({"id": "CSCAN-GENERAL0060"}), "§"),
+        ("Sarif Pattern Matcher", json!({"id": "SEC101/005", "name": "DoNotExposePlaintextSecrets/SlackApiKey"}), "§"),
+        ("Bearer", json!({"id": "ruby_lang_x", "properties": {"cwe_ids": ["798"]}}), "§"),
+        (
+            "SnykCode",
+            json!({"id": "javascript/NoHardcodedPasswords", "properties": {"cwe": ["CWE-798", "CWE-259"]}}),
+            "§",
+        ),
+        ("SnykCode", json!({"id": "go/HardcodedKeyUsedInCryptoOperation"}), "§"),
+        ("Veracode", json!({"id": "259", "shortDescription": {"text": "CWE-259: Use of Hard-coded Value"}}), "§"),
+        ("SpotBugs", json!({"id": "HARD_CODE_KEY"}), "§"),
+        ("SpotBugs", json!({"id": "DMI_CONSTANT_DB_PASSWORD"}), "§"),
+        ("Fortify", json!({"id": "1A2B", "name": "Password Management: Password in Comment"}), "§"),
+        ("Rapid", json!({"id": "R7", "helpUri": "https://cwe.mitre.org/data/definitions/798.html"}), "§"),
+        ("Rapid", json!({"id": "R8", "fullDescription": {"text": "A private key was found in the repository."}}), "§"),
+        ("Rapid", json!({"id": "aws-access-key-id"}), "§"),
+        ("Yelp/detect-secrets", json!({"id": "R9"}), "§"),
+        ("Rapid", json!({"id": "R10", "properties": {"category": "Secrets"}}), "§"),
+        ("Rapid", json!({"id": "R11", "properties": {"issueType": "leaked_token"}}), "§"),
+    ] {
+        let mut run = json!({"tool": {"driver": {"name": tool, "rules": [rule]}}, "results": [{
+            "ruleId": rule["id"], "message": {"text": message}, "properties": {"match": "§"},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": "a.env"},
+                "region": {"startLine": 3, "snippet": {"text": "key = '§'"}}}}]}]});
+        let mut count = 0;
+        plant(&mut run, &mut count);
+        let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+        let kept = all_of(&read(text.as_bytes(), &Options::default()).unwrap());
+        assert!((0..count).all(|number| !kept.contains(&planted(number))), "{tool} {rule}: {kept}");
+    }
+}
+
+#[test]
+fn results_on_how_credentials_are_handled_stay_readable() {
+    for (rule, message) in [
+        (json!({"id": "jwt-not-verified"}), "JWT token not verified"),
+        (json!({"id": "csrf", "name": "CSRF token"}), "csrf token missing"),
+        (
+            json!({"id": "js/clear-text-logging", "properties": {"tags": ["external/cwe/cwe-312", "external/cwe/cwe-532"]}}),
+            "This logs sensitive data returned by an access to password as clear text.",
+        ),
+        (
+            json!({"id": "weak-password-hash", "properties": {"tags": ["CWE-916: Use of Password Hash"]}}),
+            "MD5 is no hash for a password",
+        ),
+        (
+            json!({"id": "http", "properties": {"tags": ["CWE-523: Unprotected Transport of Credentials"]}}),
+            "The form is sent without TLS",
+        ),
+        (json!({"id": "no-dupe-keys"}), "Duplicate key 'a'."),
+        (json!({"id": "cors", "name": "CORS misconfiguration for credentials"}), "Any origin is allowed"),
+    ] {
+        let run = json!({"tool": {"driver": {"name": "Checker", "rules": [rule]}},
+            "results": [{"ruleId": rule["id"], "message": {"text": message}}]});
+        let text = json!({"version": "2.1.0", "runs": [run]}).to_string();
+        let kept = all_of(&read(text.as_bytes(), &Options::default()).unwrap());
+        assert!(kept.contains(message), "{rule}: {kept}");
+    }
+}
+
+#[test]
+fn a_credential_of_a_known_form_is_kept_of_no_report() {
+    let token = format!("ghp_{}", "7hQ2mZ9wX4cV".repeat(3));
+    let key =
+        format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA".repeat(2));
+    let text = format!("ran curl -H {token} with {key}");
+    let sarif = json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "Checkov"}}, "results": [{"ruleId": "r",
+        "message": {"text": text}, "properties": {"code": text}, "locations": [{"physicalLocation": {
+            "artifactLocation": {"uri": "a.tf"}, "region": {"startLine": 1, "snippet": {"text": text}}}}]}]}]});
+    let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "vulnerabilities": [{"id": "CVE-2024-10001",
+        "description": text, "affects": [{"ref": "pkg:npm/a@1"}]}]});
+    let gitlab = json!({"version": "15.0.4", "scan": {"type": "sast"}, "vulnerabilities": [{"description": text,
+        "identifiers": [{"type": "x", "name": "x", "value": "r"}], "location": {"file": "a.py", "start_line": 1}}]});
+    for document in [sarif, bom, gitlab] {
+        let document = document.to_string();
+        let report = read(document.as_bytes(), &Options::default()).unwrap();
+        let told = format!("{report:?}");
+        assert_eq!(report.normalized.findings.len(), 1);
+        assert!(
+            !told.contains(&token) && !told.contains("MIIEpAIBAAKCAQEA") && told.contains("ran curl -H … with"),
+            "{told}"
+        );
+    }
+}

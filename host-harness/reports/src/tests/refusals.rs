@@ -8,7 +8,7 @@ fn refusal(bytes: &[u8]) -> String {
 
 #[test]
 fn a_refusal_says_what_the_file_is_and_what_was_expected() {
-    let files: [(&str, &[u8]); 25] = [
+    let files: &[(&str, &[u8])] = &[
         ("empty", b""),
         ("blank", b" \n\xef\xbb\xbf"),
         ("mark only", b"\xef\xbb\xbf \n"),
@@ -34,6 +34,31 @@ fn a_refusal_says_what_the_file_is_and_what_was_expected() {
         ("alien results", br#"{"results":[{"check_id":"a"}]}"#),
         ("openvex", br#"{"@context":"https://openvex.dev/ns/v0.2.0","statements":[]}"#),
         ("nothing", b"{}"),
+        ("gitleaks", br#"[{"RuleID":"aws","Description":"x","StartLine":1}]"#),
+        (
+            "trufflehog",
+            b"{\"SourceMetadata\":{},\"DetectorName\":\"AWS\"}\n{\"SourceMetadata\":{},\"DetectorName\":\"URI\"}",
+        ),
+        ("trivy", br#"{"SchemaVersion":2,"ArtifactName":"a","Results":[]}"#),
+        ("snyk", br#"{"vulnerabilities":[],"ok":true,"packageManager":"npm"}"#),
+        ("snyk, several", br#"[{"vulnerabilities":[],"ok":true,"packageManager":"npm"},{}]"#),
+        ("bandit", br#"{"errors":[],"generated_at":"x","metrics":{},"results":[{"test_id":"B101"}]}"#),
+        ("eslint", br#"[{"filePath":"a.js","messages":[],"errorCount":0}]"#),
+        ("sonarqube", br#"{"total":1,"paging":{},"issues":[],"components":[]}"#),
+        ("grype", br#"{"matches":[],"source":{},"descriptor":{"name":"grype"}}"#),
+        ("checkov", br#"[{"check_type":"terraform","results":{"failed_checks":[]}}]"#),
+        ("govulncheck", b"{\"config\":{\"scanner_name\":\"govulncheck\"}}\n{\"progress\":{}}\n"),
+        ("pip-audit", br#"{"dependencies":[{"name":"a","version":"1","vulns":[]}],"fixes":[]}"#),
+        ("npm 6", br#"{"actions":[],"advisories":{},"muted":[],"metadata":{}}"#),
+        ("code quality", br#"[{"description":"x","check_name":"a","fingerprint":"b","location":{}}]"#),
+        ("zap", br#"{"@programName":"ZAP","@version":"2","site":[]}"#),
+        ("other list", br#"[{"a":1}]"#),
+        ("documents", b"{\"a\":1}\n{\"b\":1}"),
+        ("log behind", b"{\"version\":\"2.1.0\",\"runs\":[]}\n[INFO] done"),
+        ("yaml", b"---\nresults: []\n"),
+        ("for people", "┌────┐\n│ a │\n".as_bytes()),
+        ("junit", b"<testsuites/>"),
+        ("sarif part", br#"{"$schema":"x","version":"2.1.0","externalProperties":{}}"#),
     ];
     let shown: Vec<String> = files.iter().map(|(name, bytes)| format!("{name}: {}", refusal(bytes))).collect();
     insta::assert_snapshot!(shown.join("\n"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use appsec_analysis::status::is_open;
-use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Fix, Severity, Status};
+use appsec_model::{Diagnostic, DiagnosticLevel, Finding, Severity, Status};
 use serde_json::{Value, json};
 
 use crate::{Options, Report, read};
@@ -17,7 +17,7 @@ fn sarif_with(run: &Value, options: &Options) -> (Vec<Finding>, Vec<Diagnostic>)
     own(&read(text.as_bytes(), options).unwrap())
 }
 
-fn sarif(rules: &Value, results: &Value) -> (Vec<Finding>, Vec<Diagnostic>) {
+pub fn sarif(rules: &Value, results: &Value) -> (Vec<Finding>, Vec<Diagnostic>) {
     let run = json!({"tool": {"driver": {"name": "Probe", "rules": rules}}, "results": results});
     sarif_with(&run, &Options::default())
 }
@@ -29,159 +29,8 @@ fn bom(version: &str, rest: &Value) -> (Vec<Finding>, Vec<Diagnostic>) {
     own(&read(text.as_bytes(), &Options::default()).unwrap())
 }
 
-fn at(path: &str, line: u32) -> Value {
+pub fn at(path: &str, line: u32) -> Value {
     json!([{"physicalLocation": {"artifactLocation": {"uri": path}, "region": {"startLine": line}}}])
-}
-
-/// Package, version, advisories and fixes of a finding.
-fn shown(finding: &Finding) -> String {
-    let Some(it) = &finding.dependency else { return format!("{} without a package", finding.kind) };
-    let numbers: Vec<&str> = it.advisories.iter().map(|it| it.id.as_str()).collect();
-    let fixes: Vec<&str> = match &it.fix {
-        Fix::Upgrades { upgrades } => upgrades.iter().map(|it| it.version.as_str()).collect(),
-        Fix::NoneKnown | Fix::NotSaid => Vec::new(),
-    };
-    let purl = it.package.purl.as_deref().unwrap_or(&it.package.name);
-    format!("{purl} {} -> {}", numbers.join(" "), fixes.join(" "))
-}
-
-#[test]
-fn a_package_is_found_wherever_a_scanner_puts_it() {
-    let help = "Vulnerability CVE-2021-23337\nSeverity: high\nPackage: lodash\nVersion: 4.17.20\nFix Version: 4.17.21\nType: npm";
-    for (rule, result, expect) in [
-        // govulncheck
-        (
-            json!({"id": "GO-2023-1571", "properties": {"tags": ["CVE-2022-41723", "GHSA-vvpx-j8f3-3w6h"]}}),
-            json!({"message": {"text": "Your code calls vulnerable functions in 1 package (golang.org/x/net)."}, "locations": at("main.go", 3)}),
-            "pkg:golang/golang.org/x/net GO-2023-1571 CVE-2022-41723 GHSA-vvpx-j8f3-3w6h -> ",
-        ),
-        (
-            json!({"id": "GO-2023-1571", "properties": {"tags": ["CVE-2022-41723"]}}),
-            json!({"message": {"text": "Your code calls vulnerable functions in 2 packages (golang.org/x/net/http2 and golang.org/x/net/html)."},
-                "codeFlows": [{"threadFlows": [{"locations": [{"module": "shop@", "location": {}},
-                    {"module": "golang.org/x/net@v0.5.0", "location": {}}]}]}]}),
-            "pkg:golang/golang.org/x/net@v0.5.0 GO-2023-1571 CVE-2022-41723 -> ",
-        ),
-        (
-            json!({"id": "GO-2021-0113"}),
-            json!({"message": {"text": "Your code depends on 1 vulnerable module (golang.org/x/text), but doesn't appear to call any of the vulnerable symbols."},
-                "stacks": [{"frames": [{"module": "golang.org/x/text@v0.3.0"}]}]}),
-            "pkg:golang/golang.org/x/text@v0.3.0 GO-2021-0113 -> ",
-        ),
-        // Grype, as it was and as it is
-        (
-            json!({"id": "CVE-2021-23337-lodash", "help": {"text": help}}),
-            json!({"message": {"text": "See help."}, "locations": at("app/lodash.js", 1)}),
-            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> 4.17.21",
-        ),
-        (
-            json!({"id": "CVE-2021-23337-lodash"}),
-            json!({"message": {"text": "The path a.js reports lodash at version 4.17.20  which would result in a vulnerable (npm) package installed"}}),
-            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> ",
-        ),
-        (
-            json!({"id": "GHSA-35jh-r3h4-6jhm-lodash", "properties": {"purls": ["pkg:npm/lodash@4.17.20"]}}),
-            json!({"message": {"text": "A high vulnerability in npm package: lodash, version 4.17.20 was found at: /a"}}),
-            "pkg:npm/lodash@4.17.20 GHSA-35jh-r3h4-6jhm -> ",
-        ),
-        // Black Duck
-        (
-            json!({"id": "BDSA-2021-0375 (CVE-2021-23337)"}),
-            json!({"message": {"text": "Command injection"}, "properties":
-                {"component": "lodash", "componentVersion": "4.17.20", "componentOrigin": "npmjs"}}),
-            "pkg:npm/lodash@4.17.20 BDSA-2021-0375 CVE-2021-23337 -> ",
-        ),
-        // Dependency-Track
-        (
-            json!({"id": "CVE-2022-1471"}),
-            json!({"message": {"text": "Unsafe"}, "properties": {"name": "snakeyaml", "group": "org.yaml", "version": "1.30",
-                "ecosystem": "maven", "aliases": [{"ghsaId": "GHSA-mjmj-j48q-9wg2"}]}}),
-            "pkg:maven/org.yaml/snakeyaml@1.30 CVE-2022-1471 GHSA-mjmj-j48q-9wg2 -> ",
-        ),
-        // Snyk
-        (
-            json!({"id": "SNYK-JS-LODASH-1040724", "properties": {"tags": ["security", "npm"], "identifiers": {"CVE": ["CVE-2021-23337"]}}}),
-            json!({"message": {"text": "This file introduces a vulnerable lodash package."},
-                "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.20"}]}]}),
-            "pkg:npm/lodash@4.17.20 SNYK-JS-LODASH-1040724 CVE-2021-23337 -> ",
-        ),
-        // Snyk, with a package's name in nothing but descriptions, and the fix
-        (
-            json!({"id": "SNYK-JS-LODASH-567746", "fullDescription": {"text": "(CVE-2020-8203) lodash@4.17.15"},
-                "help": {"text": "", "markdown": "* Package Manager: npm\n* Vulnerable module: lodash"}}),
-            json!({"message": {"text": "This file introduces a vulnerable lodash package."},
-                "locations": [{"logicalLocations": [{"fullyQualifiedName": "lodash@4.17.15"}]}],
-                "fixes": [{"description": {"text": "Upgrade to lodash@4.17.17"}}]}),
-            "pkg:npm/lodash@4.17.15 SNYK-JS-LODASH-567746 CVE-2020-8203 -> 4.17.17",
-        ),
-        // The help names the package, and the description its version.
-        (
-            json!({"id": "SNYK-JS-MINIMIST-559764", "fullDescription": {"text": "(CVE-2020-7598) minimist@1.2.0"},
-                "help": {"text": "", "markdown": "* Package Manager: npm\n* Vulnerable module: minimist"}}),
-            json!({"message": {"text": "This file introduces a vulnerable minimist package."}, "locations": at("package.json", 1)}),
-            "pkg:npm/minimist@1.2.0 SNYK-JS-MINIMIST-559764 CVE-2020-7598 -> ",
-        ),
-        (
-            json!({"id": "SNYK-PYTHON-PY-1049546", "fullDescription": {"text": "(CVE-2020-29651) py@1.8.0"}, "properties": {"tags": ["pip"]}}),
-            json!({"message": {"text": "This file introduces a vulnerable py package."}}),
-            "pkg:pypi/py@1.8.0 SNYK-PYTHON-PY-1049546 CVE-2020-29651 -> ",
-        ),
-        // Xray
-        (
-            json!({"id": "CVE-2021-44228_org.apache.logging.log4j:log4j-core_2.14.1"}),
-            json!({"message": {"text": "[CVE-2021-44228] org.apache.logging.log4j:log4j-core 2.14.1"},
-                "locations": at("pom.xml", 12), "properties": {"fixedVersion": "[2.15.0]"}}),
-            "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1 CVE-2021-44228 -> 2.15.0",
-        ),
-        // Docker Scout
-        (
-            json!({"id": "CVE-2023-0286", "properties": {"fixed_version": "1.1.1n-0+deb11u4"}}),
-            json!({"message": {"text": "\n  Vulnerability   : CVE-2023-0286\n  Package         : pkg:deb/debian/openssl@1.1.1n-0?os_name=debian\n"}}),
-            "pkg:deb/debian/openssl@1.1.1n-0?os_name=debian CVE-2023-0286 -> 1.1.1n-0+deb11u4",
-        ),
-        // cargo-audit
-        (
-            json!({"id": "RUSTSEC-2021-0073", "properties": {"tags": ["security", "cargo"]}}),
-            json!({"message": {"text": "prost-types 0.7.0 is vulnerable to RUSTSEC-2021-0073 (overflow)"}, "locations": at("Cargo.lock", 1)}),
-            "pkg:cargo/prost-types@0.7.0 RUSTSEC-2021-0073 -> ",
-        ),
-        // Checkov
-        (
-            json!({"id": "CKV_CVE_2020_29651", "shortDescription": {"text": "CVE-2020-29651 - py: 1.8.0"}}),
-            json!({"message": {"text": "CVE-2020-29651 - py: 1.8.0"}, "locations": at("requirements.txt", 3)}),
-            "pkg:pypi/py@1.8.0 CVE-2020-29651 -> ",
-        ),
-        // Clair
-        (
-            json!({"id": "CVE-2022-0778"}),
-            json!({"message": {"text": "[libssl1.1 - 1.1.1k-r0 - High] \"An infinite loop.\""}}),
-            "libssl1.1 CVE-2022-0778 -> ",
-        ),
-        // Objects for packages and advisories
-        (
-            json!({"id": "V-1"}),
-            json!({"message": {"text": "Old"}, "properties": {"component": {"name": "lodash", "version": "4.17.20", "type": "npm"},
-                "vulnerability": {"vulnId": "CVE-2021-23337"}, "fixedVersions": ["4.17.21"]}}),
-            "pkg:npm/lodash@4.17.20 CVE-2021-23337 -> 4.17.21",
-        ),
-        // A number in a message may be about something else.
-        (
-            json!({"id": "r"}),
-            json!({"message": {"text": "Package: lodash\nInstalled Version: 1\nsee CVE-2021-23337"}}),
-            "sast without a package",
-        ),
-        // A rule's own name and version are no package's.
-        (
-            json!({"id": "CVE-2021-23337", "properties": {"name": "check", "version": "2.0"}}),
-            json!({"message": {"text": "Old jquery"}}),
-            "sast without a package",
-        ),
-    ] {
-        let mut result = result;
-        result["ruleId"] = rule["id"].clone();
-        let (findings, _) = sarif(&json!([rule]), &json!([result]));
-        assert_eq!(shown(&findings[0]), expect, "{rule}");
-    }
 }
 
 #[test]
@@ -450,18 +299,6 @@ fn a_score_without_a_scale_is_told_and_a_word_of_a_distribution_counts() {
 }
 
 #[test]
-fn a_word_is_no_version_that_mends() {
-    let fixed = |version: &str| {
-        let text = format!("Package: curl\nInstalled Version: 7.88.1\nFixed version: {version}");
-        let results =
-            json!([{"ruleId": "CVE-2024-10001", "message": {"text": text}, "locations": at("Dockerfile", 1)}]);
-        sarif(&json!([{"id": "CVE-2024-10001"}]), &results).0[0].dependency.clone().unwrap().fix
-    };
-    assert_eq!(fixed("not fixed"), Fix::NoneKnown);
-    assert!(matches!(fixed("8.0.0"), Fix::Upgrades { .. }));
-}
-
-#[test]
 fn what_is_rejected_or_not_known_is_told() {
     let vulnerability = |rest: Value| {
         let mut one = json!({"id": "CVE-2024-10001", "affects": [{"ref": "pkg:npm/a@1"}]});
@@ -522,22 +359,6 @@ fn a_version_that_is_not_affected_may_be_told_by_a_range() {
 }
 
 #[test]
-fn a_package_of_osv_scanner_may_be_known_by_its_commit() {
-    let commit = "9a6bd55c9d0722cb101fe85a3b22d89e4ff4fe52";
-    let text = json!({"results": [{"source": {"path": "/src/third_party/zlib", "type": "git"}, "packages": [{
-        "package": {"name": "", "version": "", "ecosystem": "", "commit": commit},
-        "vulnerabilities": [{"id": "OSV-2020-1", "affected": [{"database_specific": {"cwes": [{"cweId": "CWE-787"}]}}]}]}]}]});
-    let text = text.to_string();
-    let report = read(text.as_bytes(), &Options::default()).unwrap().normalized;
-    let package = &report.packages[0].package;
-    assert_eq!(
-        (package.name.as_str(), package.version.as_deref(), package.ecosystem.as_str()),
-        ("zlib", Some(commit), "GIT")
-    );
-    assert_eq!((report.findings.len(), report.rules[0].cwes[0].number), (1, Some(787)));
-}
-
-#[test]
 fn a_report_of_nothing_is_read_where_its_format_is_known() {
     for text in [r#"{"results":[]}"#, r#"{"results":null}"#] {
         let asked = Options { format: Some(crate::Format::OsvScanner), ..Options::default() };
@@ -571,4 +392,29 @@ fn a_cut_names_the_limit_that_it_is_about() {
         "affects": [{"ref": "pkg:npm/a@1"}]}]}),
     );
     assert_eq!(findings[0].dependency.as_ref().unwrap().advisories.len(), crate::MAX_LIST);
+}
+
+#[test]
+fn what_stands_in_other_files_is_told() {
+    let told = |run: Value, rest: Value| {
+        let mut run_of = json!({"tool": {"driver": {"name": "Probe"}}, "results": [],
+            "invocations": [{"executionSuccessful": true}]});
+        run_of.as_object_mut().unwrap().extend(run.as_object().unwrap().clone());
+        let mut document = json!({"version": "2.1.0", "runs": [run_of]});
+        document.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let text = document.to_string();
+        let report = read(text.as_bytes(), &Options::default()).unwrap();
+        let notes =
+            report.normalized.diagnostics.iter().map(|it| format!("{:?} {}", it.level, it.message).to_lowercase());
+        (notes.collect::<Vec<_>>().join("; "), report.head.completeness == appsec_model::Completeness::Complete)
+    };
+    assert_eq!(told(json!({}), json!({})), (String::new(), true));
+    let files =
+        |key: &str| json!({"externalPropertyFileReferences": {key: [{"location": {"uri": "a.sarif-external"}}]}});
+    let (notes, is_complete) = told(files("artifacts"), json!({}));
+    assert!(is_complete && notes.starts_with("warning") && notes.contains("`artifacts`"), "{notes}");
+    let (notes, is_complete) = told(files("results"), json!({}));
+    assert!(!is_complete && notes.starts_with("error") && notes.contains("`results`"), "{notes}");
+    let (notes, is_complete) = told(json!({}), json!({"inlineExternalProperties": [{"results": [{"ruleId": "r"}]}]}));
+    assert!(!is_complete && notes.starts_with("error") && notes.contains("`results`"), "{notes}");
 }

@@ -169,8 +169,11 @@ fn shows(named: &Named<'_>) -> bool {
     let texts = |texts: Option<Texts<'_>>| texts.map(Texts::into_strings).unwrap_or_default();
     let rule = Rule {
         id: rule.name.map(Text::into_string).unwrap_or_default(),
+        message: rule.message.map(Text::into_string),
+        category: rule.category.map(Text::into_string),
         subcategories: texts(rule.subcategories),
-        cwes: texts(rule.cwe_names).into_iter().map(weakness::cwe).collect(),
+        vulnerability_classes: texts(rule.vulnerability_classes),
+        cwes: weakness::cwes(texts(rule.cwe_names)),
         ..Rule::default()
     };
     let other = Rule { id: name(named.rule_name).unwrap_or_default(), ..Rule::default() };

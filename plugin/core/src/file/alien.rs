@@ -1,6 +1,6 @@
 //! What to say of files that the connector does not read.
 
-use appsec_model::{Error, text};
+use appsec_model::{Error, foreign, text};
 
 use super::{Fault, format::Format};
 use crate::wire::shorten;
@@ -38,28 +38,25 @@ pub fn looks_like(beginning: &[u8], keys: &[String]) -> String {
     }
     let has = |word: &str| start.contains(word);
     let key = |word: &str| keys.iter().any(|key| key == word);
+    if let Some(what) = foreign::named(&key, start) {
+        return what;
+    }
     let what = if start.is_empty() {
         "nothing: it is empty"
     } else if !start.starts_with(['{', '[']) {
-        "a file that is neither JSON nor a CSV export with a column `Id`"
+        match text::plain(start) {
+            Some(what) if what.starts_with("a table") => {
+                "a table without a column `Id`, which the platform's export has"
+            }
+            Some(what) => what,
+            None => "a file that is neither JSON nor a CSV export with a column `Id`",
+        }
     } else if key("bomFormat") || has("\"CycloneDX\"") {
-        "a CycloneDX bill of materials"
-    } else if key("spdxVersion") {
-        "an SPDX bill of materials"
-    } else if key("SchemaVersion") && key("Results") || key("ArtifactName") {
-        "a report of Trivy"
-    } else if key("vulnerabilities") && key("scan") && key("version") {
-        "a GitLab security report"
-    } else if key("vulnerabilities") && (key("packageManager") || key("projectName")) {
-        "a report of Snyk"
-    } else if key("metrics") && key("generated_at") || has("\"test_id\"") {
-        "a report of Bandit"
-    } else if key("matches") && key("descriptor") {
-        "a report of Grype"
-    } else if key("reportSchema") {
-        "a report of OWASP Dependency-Check"
-    } else if has("\"RuleID\"") {
-        "a report of Gitleaks"
+        "a CycloneDX bill of materials; it is read as a report of another scanner"
+    } else if key("vulnerabilities") && key("version") {
+        "a GitLab security report; it is read as a report of another scanner"
+    } else if key("results") && has("\"packages\"") && has("\"source\"") {
+        "OSV-Scanner JSON; it is read as a report of another scanner"
     } else if key("ignores") || key("searched_paths") || has("\"syntactic_id\"") && has("\"check_id\"") {
         "what `semgrep ci` uploads to the platform; use the output of `semgrep ci --json` instead"
     } else if key("dependency_parser_errors") || key("exit_code") {
@@ -70,6 +67,8 @@ pub fn looks_like(beginning: &[u8], keys: &[String]) -> String {
         "an error answer of the API"
     } else if key("results") {
         "JSON whose list `results` is not Semgrep's"
+    } else if key("findings") && has("\"findings\":[{") {
+        "JSON whose list `findings` is not Semgrep's"
     } else if key("runs") || key("$schema") && has("sarif") {
         "SARIF without a run"
     } else {

@@ -10,7 +10,7 @@ pub use self::{
 
 use std::collections::BTreeMap;
 
-use appsec_model::{Cwe, Finding, History, Kind, LeakedSecret, Policy, ProjectRef, Rule};
+use appsec_model::{Finding, History, Kind, LeakedSecret, Policy, ProjectRef, Rule};
 
 use super::{
     finding::{add_code, add_rule, base},
@@ -34,26 +34,31 @@ use crate::{
 /// How many rules are remembered by whether their results show credentials.
 const MAX_RULES: usize = 10_000;
 
-/// The rules of a file by their ids: their metadata, and whether their results
-/// show credentials.
+/// The rules of a file by their ids: the metadata and the message of the last
+/// result, and whether such results show credentials.
 #[derive(Default)]
-pub struct Credentials(BTreeMap<String, (String, bool)>);
+pub struct Credentials(BTreeMap<String, (String, String, bool)>);
 
 impl Credentials {
     fn shows(&mut self, result: &CliResult<'_>, kind: &Kind) -> bool {
         let id = result.check_id.as_deref().unwrap_or_default();
-        let metadata = result.extra.as_ref().and_then(|extra| extra.metadata).map_or("{}", |metadata| metadata.get());
-        if *kind == Kind::Secrets {
-            return true;
+        let extra = result.extra.as_ref();
+        let metadata = extra.and_then(|extra| extra.metadata).map_or("{}", |metadata| metadata.get());
+        let message = extra.and_then(|extra| extra.message.as_deref()).unwrap_or_default();
+        // What is vulnerable in a package is in no code of one's own.
+        if matches!(kind, Kind::Secrets | Kind::Sca) {
+            return *kind == Kind::Secrets;
         }
-        if let Some((_, shows)) = self.0.get(id).filter(|(known, _)| known == metadata) {
+        if let Some((.., shows)) = self.0.get(id).filter(|(known, told, _)| known == metadata && told == message) {
             return *shows;
         }
         let mut spare = String::new();
         let facts = wire::read::<CliMetadata<'_>>(metadata, &mut spare, &mut Remarks::default()).unwrap_or_default();
-        let shows = shows_credentials(kind, &rule(id.to_owned(), &facts, &mut Remarks::default()));
-        if self.0.len() < MAX_RULES {
-            self.0.insert(id.to_owned(), (metadata.to_owned(), shows));
+        let mut rule = rule(id.to_owned(), &facts, &mut Remarks::default());
+        rule.message = Some(message.to_owned());
+        let shows = facts.secret_type.is_some_and(|sort| !sort.is_empty()) || shows_credentials(kind, &rule);
+        if self.0.len() < MAX_RULES || self.0.contains_key(id) {
+            self.0.insert(id.to_owned(), (metadata.to_owned(), message.to_owned(), shows));
         }
         shows
     }
@@ -264,7 +269,7 @@ fn rule(id: String, facts: &CliMetadata<'_>, remarks: &mut Remarks) -> Rule {
         category: text(facts.category.clone()),
         subcategories: list(&facts.subcategory),
         vulnerability_classes: list(&facts.vulnerability_class),
-        cwes: list(&facts.cwe).into_iter().map(weakness::cwe).collect::<Vec<Cwe>>(),
+        cwes: weakness::cwes(texts(facts.cwe.clone().map(|cwe| cwe.0))),
         owasp: list(&facts.owasp).into_iter().map(weakness::owasp).collect(),
         technologies: list(&facts.technology),
         likelihood: word(facts.likelihood.clone()),

@@ -112,7 +112,11 @@ const COLUMNS: &[(&str, Keep)] = &[
 pub fn kept(text: &str) -> Option<String> {
     let row = Row::read(text)?;
     let kind = row.kind();
-    let rule = Rule { id: row.get("rulename").unwrap_or_default().to_owned(), ..Rule::default() };
+    let rule = Rule {
+        id: row.get("rulename").unwrap_or_default().to_owned(),
+        message: row.get("ruledescription").map(str::to_owned),
+        ..Rule::default()
+    };
     if kind == Kind::Sca || !shows_credentials(&kind, &rule) {
         return None;
     }

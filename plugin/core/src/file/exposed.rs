@@ -1,7 +1,7 @@
 //! Lines that show credentials. Other results about them repeat their code: it is
 //! kept of none.
 
-use appsec_model::credential;
+use appsec_model::{Kind, credential};
 use serde_json::Value;
 
 use super::{
@@ -41,7 +41,7 @@ impl ExposedLines {
         };
         if sketch.shows_credentials {
             self.exposed.push(lines);
-        } else if let Some(run) = run {
+        } else if let Some(run) = run.filter(|_| sketch.kind != Kind::Sca) {
             self.by_rule.push((run, sketch.rule, lines));
         }
     }

@@ -85,7 +85,7 @@ pub fn add_rule(finding: &mut Finding, view: &RuleView<'_>) {
 
 /// Adds the matched code, unless the rule looks for credentials: then it is one.
 pub fn add_code(finding: &mut Finding, rule: &RuleView<'_>, snippet: Option<&str>) {
-    if finding.kind == Kind::Secrets || rule.shows_credentials() {
+    if finding.kind == Kind::Secrets || finding.kind != Kind::Sca && rule.shows_credentials() {
         finding.flow.iter_mut().for_each(|step| step.content = None);
         finding.suggested_fix = None;
     } else {

@@ -1,7 +1,7 @@
 //! The bytes of a file, in pieces of any size: their encoding is checked, and
 //! they are cut by the syntax that they begin with.
 
-use appsec_model::text;
+use appsec_model::{credential::without_credentials, text};
 
 use super::{
     Fault,
@@ -67,7 +67,7 @@ impl Input {
         match &mut self.syntax {
             Syntax::Unknown => Err(Fault::Alien(self.looks_like())),
             Syntax::Json(scanner) => scanner.finish(),
-            Syntax::Table(table) => match table.finish(&mut |row| sink(Part::Row(row)))? {
+            Syntax::Table(table) => match table.finish(&mut |row| sink_row(row, sink))? {
                 true => Ok(1),
                 false => Err(Fault::Alien(self.looks_like())),
             },
@@ -136,12 +136,16 @@ impl Input {
             Syntax::Json(scanner) => {
                 let keys = &mut self.keys;
                 scanner.feed(piece, &mut |item| {
-                    let mended;
+                    let (mended, quiet);
                     let item = match item {
-                        // Halves of surrogate pairs are no characters.
+                        // Halves of surrogate pairs are no characters. What is a credential by its
+                        // form is nobody's business, wherever a tool repeats it; answers of the API
+                        // are what a sync brings.
                         Item::Value(place, json) => {
                             mended = text::mend(json);
-                            Item::Value(place, mended.as_deref().unwrap_or(json))
+                            let json = mended.as_deref().unwrap_or(json);
+                            quiet = if place.is_of_api() { None } else { without_credentials(json) };
+                            Item::Value(place, quiet.as_deref().unwrap_or(json))
                         }
                         item => item,
                     };
@@ -154,9 +158,14 @@ impl Input {
                     sink(Part::Json(item))
                 })
             }
-            Syntax::Table(table) => table.feed(piece, &mut |row| sink(Part::Row(row))),
+            Syntax::Table(table) => table.feed(piece, &mut |row| sink_row(row, sink)),
         }
     }
+}
+
+/// Hands over a row of a table, like values of JSON.
+fn sink_row(row: &str, sink: &mut dyn FnMut(Part<'_>) -> Result<(), Fault>) -> Result<(), Fault> {
+    sink(Part::Row(without_credentials(row).as_deref().unwrap_or(row)))
 }
 
 /// Whether a file is UTF-8, of which a piece may end inside of a letter.

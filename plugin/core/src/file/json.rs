@@ -245,6 +245,7 @@ impl Scanner {
                 self.held = Some((Some(place), around));
             }
             Step::Pass => self.held = Some((None, around)),
+            Step::Refuse(_) if self.is_behind() => return Err(Fault::Alien(BEHIND.to_owned())),
             Step::Refuse(what) => return Err(Fault::Alien(what.to_owned())),
         }
         Ok(())
@@ -370,10 +371,22 @@ impl Scanner {
         self.damaged_from(self.offset + at as u64)
     }
 
+    /// Whether a document is over, and what comes is none, or may be none.
+    fn is_behind(&self) -> bool {
+        self.values > 0 && matches!(self.containers.as_slice(), [] | [false])
+    }
+
     fn damaged_from(&self, byte: u64) -> Fault {
+        if self.is_behind() {
+            return Fault::Alien(BEHIND.to_owned());
+        }
         Fault::Alien(format!("a file that is not JSON from byte {byte}"))
     }
 }
+
+/// What a file is that goes on behind its last document.
+const BEHIND: &str =
+    "JSON with other text behind it, such as a log; let the tool write its report to a file of its own";
 
 fn too_large() -> Fault {
     Fault::Large(format!("a record of more than {} MiB", MAX_VALUE_BYTES >> 20))

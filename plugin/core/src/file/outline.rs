@@ -180,6 +180,11 @@ pub fn step(place: Option<Place>, key: &str, first: u8) -> Step {
 }
 
 impl Place {
+    /// Whether it is what the API answers, too.
+    pub fn is_of_api(self) -> bool {
+        matches!(self, Self::Findings(_) | Self::Dependencies | Self::Vulns | Self::WebhookFinding | Self::WebhookScan)
+    }
+
     /// Whether it is a list whose elements are kept.
     fn is_list_of_values(self) -> bool {
         matches!(

@@ -100,8 +100,9 @@ impl Output {
             _ => cli::sketch(text, root, &mut self.credentials),
         };
         let shared = sketch.as_ref().is_some_and(|sketch| survey.fingerprints.is_shared(sketch));
-        // What cannot be read may show a credential as well as anything.
-        let shows = by_rule || numbered.as_ref().is_none_or(|(.., shows)| *shows);
+        // What cannot be read may show a credential as well as anything; what is vulnerable in
+        // a package is in no code of one's own.
+        let shows = numbered.as_ref().is_none_or(|(kind, .., shows)| *kind != Kind::Sca && (by_rule || *shows));
         let kept = if shows { Some(kept::kept(text)) } else { survey.exposed.without_code(text) };
         let veil = |group| if shows { kept::veiled(group) } else { group };
         // What cannot be read tells nothing.

@@ -266,7 +266,10 @@ impl Report {
         };
         // Opengrep is a fork that writes the same.
         if !["semgrep", "opengrep"].iter().any(|tool| name.to_ascii_lowercase().contains(tool)) {
-            let what = format!("SARIF of the tool `{}`; of SARIF it reads Semgrep's only", shorten(&name));
+            let what = format!(
+                "SARIF of the tool `{}`; of SARIF it reads Semgrep's only, and any other as a report of another scanner",
+                shorten(&name)
+            );
             return Err(Fault::Alien(what));
         }
         if run.invocations == 0 {

@@ -157,11 +157,13 @@ fn sketch_of(result: &SarifResult<'_>, rule: Option<&str>, root: Option<&str>) -
         return None;
     }
     let message = result.message.as_ref().and_then(|it| it.text.as_deref().or(it.markdown.as_deref()));
+    let message = message.unwrap_or_default();
+    let kind = kind_of(result);
     Some(Sketch {
-        kind: kind_of(result),
-        group: group(&id, place::below(&path, root), message.unwrap_or_default()),
+        group: group(&id, place::below(&path, root), message),
         absolute: place::absolute(&path),
-        shows_credentials: credential::is_named(&id),
+        shows_credentials: kind == Kind::Sast && (credential::is_named(&id) || credential::is_told(message)),
+        kind,
         fingerprint: fingerprint(result.fingerprints.as_ref().and_then(|all| all.match_based.as_deref())),
         file: hash(&*path),
         rule: hash(&*id),

@@ -193,6 +193,7 @@ impl Survey {
         let is_alien = match format {
             // Other scanners have a list of this name, too.
             Format::CliJson => self.records > 0 && !self.is_marked || input.has_key("generated_at"),
+            Format::Findings => self.records > 0 && !self.is_marked,
             Format::Dependencies => self.records > 0 && !self.is_marked || input.has_key("reportSchema"),
             Format::Sarif => self.report.runs() == 0,
             _ => false,
@@ -233,6 +234,8 @@ impl Survey {
                     Shape::Bare if self.format.is_none() => self.found(Format::Findings)?,
                     Shape::Bare => {}
                 }
+                let marks = ["\"id\"", "\"repository\"", "\"rule_name\"", "\"match_based_id\""];
+                self.is_marked = self.is_marked || marks.iter().any(|mark| text.contains(mark));
                 self.record(self.format.unwrap_or(Format::Findings), Some(group), text);
             }
             Place::Dependencies => {

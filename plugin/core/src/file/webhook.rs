@@ -55,7 +55,7 @@ object! {
     struct Metadata<'a> {
         category: Option<Text<'a>>,
         confidence: Option<Id<'a>>,
-        cwe: Option<Texts<'a>>,
+        cwe: Option<wire::Labels<'a>>,
         owasp: Option<Texts<'a>>,
         subcategory: Option<Texts<'a>>,
         vulnerability_class: Option<Texts<'a>>,
@@ -121,8 +121,11 @@ pub fn kept(text: &str) -> Option<String> {
     let metadata = event.metadata.unwrap_or_default();
     let rule = Rule {
         id: record::text(event.check_id).unwrap_or_default(),
+        message: record::text(event.message),
+        category: record::text(metadata.category),
         subcategories: record::texts(metadata.subcategory),
-        cwes: record::texts(metadata.cwe).into_iter().map(weakness::cwe).collect(),
+        vulnerability_classes: record::texts(metadata.vulnerability_class),
+        cwes: weakness::cwes(record::texts(metadata.cwe.map(|cwe| cwe.0))),
         ..Rule::default()
     };
     shows_credentials(&Kind::Sast, &rule).then(|| kept::record(text, FIELDS))
@@ -196,7 +199,7 @@ fn rule(id: &Option<Text<'_>>, message: &Option<Text<'_>>, metadata: &Metadata<'
         ("category", metadata.category.as_deref().into()),
         ("subcategories", texts(&metadata.subcategory).into()),
         ("vulnerability_classes", texts(&metadata.vulnerability_class).into()),
-        ("cwe_names", texts(&metadata.cwe).into()),
+        ("cwe_names", texts(&metadata.cwe.clone().map(|cwe| cwe.0)).into()),
         ("owasp_names", texts(&metadata.owasp).into()),
     ]);
     Some(guest_json::text(&rule))

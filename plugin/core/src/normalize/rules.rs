@@ -193,7 +193,7 @@ fn parse(rule: wire::Rule<'_>, remarks: &mut Remarks) -> Rule {
         category: record::text(rule.category),
         subcategories: record::texts(rule.subcategories),
         vulnerability_classes: record::texts(rule.vulnerability_classes),
-        cwes: record::texts(rule.cwe_names).into_iter().map(weakness::cwe).collect(),
+        cwes: weakness::cwes(record::texts(rule.cwe_names)),
         owasp: record::texts(rule.owasp_names).into_iter().map(weakness::owasp).collect(),
         // The API has neither an address nor references of a rule, and an
         // address put together from its name would be a guess: rules that an

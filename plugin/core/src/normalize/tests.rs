@@ -131,7 +131,7 @@ fn what_came_with_a_record_goes_before_what_it_says() {
 
 #[test]
 fn a_call_takes_so_many_records_and_no_more() {
-    let body = format!(r#"{{"findings":[{}]}}"#, vec!["{}"; MAX_RECORDS + 1].join(","));
+    let body = format!(r#"{{"findings":[{}]}}"#, vec![r#"{"id":1}"#; MAX_RECORDS + 1].join(","));
     let error = normalize_file("page", body.as_bytes()).unwrap_err();
     insta::assert_snapshot!(error, @"limit exceeded: 10001 records in one call; the connector takes 10000");
 }

@@ -2,12 +2,28 @@
 
 use appsec_model::{Cwe, Owasp};
 
-/// Reads `CWE-89: Improper Neutralization of …`.
+/// Reads texts as [`cwe`] does, of which one may name several: `CWE-79, CWE-80`.
+pub fn cwes(texts: Vec<String>) -> Vec<Cwe> {
+    let mut cwes = Vec::new();
+    for text in texts {
+        let parts = || text.split([',', ';']).map(|part| cwe(part.trim().to_owned()));
+        if text.contains([',', ';']) && parts().all(|part| part.number.is_some()) {
+            cwes.extend(parts());
+        } else {
+            cwes.push(cwe(text));
+        }
+    }
+    cwes
+}
+
+/// Reads `CWE-89: Improper Neutralization of …`, and `CWE89` or `89` alone.
 pub fn cwe(text: String) -> Cwe {
     let trimmed = text.trim();
-    let after = trimmed.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("CWE-")).and_then(|_| trimmed.get(4..));
-    let (digits, rest) = leading(after.unwrap_or_default().trim_start(), |letter| letter.is_ascii_digit());
-    let number = digits.parse().ok().filter(|_| !rest.starts_with(char::is_alphanumeric));
+    let after = trimmed.get(..3).filter(|start| start.eq_ignore_ascii_case("CWE")).and_then(|_| trimmed.get(3..));
+    let after = after.map(|rest| rest.trim_start_matches(['-', '_', ':', ' ']));
+    let (digits, rest) = leading(after.unwrap_or(trimmed), |letter| letter.is_ascii_digit());
+    let is_whole = if after.is_some() { !rest.starts_with(char::is_alphanumeric) } else { rest.is_empty() };
+    let number = digits.parse().ok().filter(|number| is_whole && *number > 0);
     Cwe { number, name: name(rest).filter(|_| number.is_some()), text }
 }
 
@@ -41,7 +57,7 @@ fn name(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{cwe, owasp};
+    use super::{cwe, cwes, owasp};
 
     #[test]
     fn a_cwe_has_a_number_and_a_name() {
@@ -55,12 +71,25 @@ mod tests {
         check(" CWE-79 : XSS ", Some(79), Some("XSS"));
         check("CWE-79 - XSS", Some(79), Some("XSS"));
         check("CWE-1321 Prototype Pollution", Some(1321), Some("Prototype Pollution"));
+        for text in ["CWE89", "cwe_89", "CWE:89", "CWE 89", "89", "CWE-089"] {
+            check(text, Some(89), None);
+        }
+        check("89 bottles", None, None);
+        check("0", None, None);
         check("CWE-79abc", None, None);
         check("CWE-99999999999", None, None);
         check("CWE-: nothing", None, None);
         check("NVD-CWE-noinfo", None, None);
         check("é", None, None);
         check("", None, None);
+    }
+
+    #[test]
+    fn a_text_may_name_several_weaknesses() {
+        let numbers = |text: &str| -> Vec<_> { cwes(vec![text.to_owned()]).into_iter().map(|it| it.number).collect() };
+        assert_eq!(numbers("CWE-79, CWE-80"), [Some(79), Some(80)]);
+        assert_eq!(numbers("CWE-78: OS Command, and others"), [Some(78)]);
+        assert_eq!(numbers("one, two"), [None]);
     }
 
     #[test]

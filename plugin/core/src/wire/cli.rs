@@ -3,7 +3,7 @@
 
 use guest_json::{Anything, Raw, object};
 
-use super::{Count, Id, Policy, Text, Texts, repair::Wire};
+use super::{Count, Id, Labels, Policy, Text, Texts, repair::Wire};
 
 impl Wire for CliResult<'_> {
     type Of<'a> = CliResult<'a>;
@@ -134,7 +134,7 @@ object! {
         pub confidence: Option<Id<'a>>,
         pub likelihood: Option<Id<'a>>,
         pub impact: Option<Id<'a>>,
-        pub cwe: Option<Texts<'a>>,
+        pub cwe: Option<Labels<'a>>,
         pub owasp: Option<Texts<'a>>,
         pub references: Option<Texts<'a>>,
         pub technology: Option<Texts<'a>>,

@@ -3,7 +3,7 @@
 
 use guest_json::{Raw, object};
 
-use super::{Count, DependencyNode, Text, Texts, repair::Wire, scalar::List};
+use super::{Count, DependencyNode, Labels, Text, repair::Wire, scalar::List};
 
 impl Wire for SarifResult<'_> {
     type Of<'a> = SarifResult<'a>;
@@ -127,7 +127,7 @@ object! {
     /// What the standard has no place for.
     #[derive(Debug, Default)]
     pub struct SarifRuleProperties<'a> {
-        pub tags: Option<Texts<'a>>,
+        pub tags: Option<Labels<'a>>,
         /// As text: a number, or one written as a text.
         pub security_severity: Option<Raw<'a>> = "security-severity",
     }

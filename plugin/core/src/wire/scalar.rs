@@ -135,16 +135,35 @@ impl Texts<'_> {
 impl<'a> Value<'a> for Texts<'a> {
     fn read(json: &mut Reader<'a>) -> Read<Self> {
         let mut texts = Vec::new();
-        add_texts(&mut texts, json)?;
+        add_texts(&mut texts, json, false)?;
         Ok(Self(texts))
     }
 }
 
-fn add_texts<'a>(texts: &mut Vec<Text<'a>>, json: &mut Reader<'a>) -> Read {
-    const EXPECTED: &str = "a list of texts";
-    if json.peek() != b'[' {
-        texts.push(Text(json.string(EXPECTED)?));
-        return Ok(());
+/// The same, with whole numbers for their digits: people write `cwe: 89`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Labels<'a>(pub Texts<'a>);
+
+impl<'a> Value<'a> for Labels<'a> {
+    fn read(json: &mut Reader<'a>) -> Read<Self> {
+        let mut texts = Vec::new();
+        add_texts(&mut texts, json, true)?;
+        Ok(Self(Texts(texts)))
     }
-    json.list(EXPECTED, &mut |json| if json.null()? { Ok(()) } else { add_texts(texts, json) })
+}
+
+fn add_texts<'a>(texts: &mut Vec<Text<'a>>, json: &mut Reader<'a>, numbers: bool) -> Read {
+    const EXPECTED: &str = "a list of texts";
+    match json.peek() {
+        b'[' => {}
+        b'0'..=b'9' if numbers => {
+            texts.push(Text(Id::read(json)?.into_string().into()));
+            return Ok(());
+        }
+        _ => {
+            texts.push(Text(json.string(EXPECTED)?));
+            return Ok(());
+        }
+    }
+    json.list(EXPECTED, &mut |json| if json.null()? { Ok(()) } else { add_texts(texts, json, numbers) })
 }

@@ -35,7 +35,7 @@ pub fn look_up(rules: &mut Rules, id: &str, rule: Option<&str>, remarks: &mut Re
     let wire = remarks.inside("/rule", |remarks| wire::read::<SarifRule<'_>>(source, &mut spare, remarks));
     let wire = wire.unwrap_or_default();
     let properties = wire.properties.unwrap_or_default();
-    let tags = texts(properties.tags);
+    let tags = texts(properties.tags.map(|tags| tags.0));
     let url = text(wire.help_uri).filter(|url| is_url(url));
     let logged_in = tags.iter().any(|tag| tag.starts_with("rule-board-"))
         || url.as_ref().is_some_and(|url| url.starts_with("https://semgrep.dev/orgs/"));
@@ -56,11 +56,12 @@ pub fn look_up(rules: &mut Rules, id: &str, rule: Option<&str>, remarks: &mut Re
     (known.at, level, logged_in)
 }
 
-/// Adds what a tag says: `CWE-89: …`, `OWASP-A03:2021 - …`, `HIGH CONFIDENCE`, a
-/// category, or else a word of the author's.
+/// Adds what a tag says: `CWE-89: …` in any of its forms, `OWASP-A03:2021 - …`,
+/// `HIGH CONFIDENCE`, a category, or else a word of the author's.
 fn add_tag(rule: &mut Rule, tag: String, remarks: &mut Remarks) {
-    if tag.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("CWE-")) {
-        rule.cwes.push(weakness::cwe(tag));
+    let is_weakness = |text: &str| weakness::cwe(text.to_owned()).number.is_some();
+    if tag.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("CWE-")) || is_weakness(&tag) {
+        rule.cwes.extend(weakness::cwes(vec![tag]));
     } else if let Some(owasp) = tag.strip_prefix("OWASP-") {
         rule.owasp.push(weakness::owasp(owasp.to_owned()));
     } else if let Some(word) = tag.strip_suffix(" CONFIDENCE") {

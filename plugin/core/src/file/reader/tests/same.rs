@@ -256,3 +256,93 @@ fn halves_of_surrogate_pairs_are_replaced() {
     assert_eq!(found["findings"][0]["location"]["path"], "caf\u{fffd}.py");
     assert_eq!(found["diagnostics"], json!([]));
 }
+
+#[test]
+fn a_weakness_is_known_in_any_form_in_both_formats() {
+    for cwe in [json!(89), json!("89"), json!("CWE89"), json!("CWE-89: SQL Injection"), json!(["cwe-89"]), json!([89])]
+    {
+        let extra = json!({"metadata": {"cwe": cwe, "category": "security"}});
+        let (_, of_json) = read(&head("file"), &cli(&json!([result("r", "a.py", 5, &extra)]), &["a.py"]));
+        let tags = if cwe.is_array() { cwe.clone() } else { json!([cwe]) };
+        let rule = json!({"id": "r", "properties": {"tags": tags}});
+        let results = json!([sarif_result("r", "a.py", 5, "Found something")]);
+        let (_, of_sarif) = read(&head("file"), &sarif(&rule, &results));
+        for records in [of_json, of_sarif] {
+            let found: Value = serde_json::from_str(&normalized(records)).unwrap();
+            assert_eq!(found["rules"][0]["cwes"][0]["number"], 89, "{cwe}: {found}");
+            assert_eq!(found["diagnostics"], json!([]), "{cwe}");
+        }
+    }
+}
+
+#[test]
+fn a_credential_is_told_by_whatever_its_rule_and_message_say() {
+    for (id, message, metadata) in [
+        ("r.1", "?", json!({"category": "secrets"})),
+        ("r.2", "?", json!({"vulnerability_class": ["Hard-coded Secrets"]})),
+        ("r.3", "?", json!({"secret_type": "GitHub"})),
+        ("r.4", "?", json!({"cwe": 798})),
+        ("r.5", "?", json!({"cwe": "CWE-79, CWE-259"})),
+        ("r.6", "Hardcoded password found: ?", json!({})),
+        ("r.7", "A private key was found: ?", json!({})),
+        ("aws-access-key-id", "?", json!({})),
+        ("ruby.hardcoded-http-auth", "?", json!({})),
+    ] {
+        let message = message.replace('?', PLANTED);
+        let extra = json!({"message": message, "lines": PLANTED, "fix": PLANTED, "metadata": metadata});
+        let (_, of_json) = read(&head("file"), &cli(&json!([result(id, "a.env", 5, &extra)]), &["a.env"]));
+        assert!(!of_json[0].body.contains(PLANTED), "{id}: {}", of_json[0].body);
+        assert!(!normalized(of_json).contains(PLANTED), "{id}");
+    }
+    for message in ["Hardcoded password found: ?", "A private key was found: ?"] {
+        let message = message.replace('?', PLANTED);
+        let extra = json!({"message": message});
+        let (_, of_json) = read(&head("file"), &cli(&json!([result("r", "a.env", 5, &extra)]), &["a.env"]));
+        let results = json!([sarif_result("r", "a.env", 5, &message)]);
+        let (_, of_sarif) = read(&head("file"), &sarif(&json!({"id": "r"}), &results));
+        assert_eq!(of_json[0].id, of_sarif[0].id);
+        assert!(!of_sarif[0].body.contains(PLANTED), "{}", of_sarif[0].body);
+    }
+    let readable = json!({"message": "JWT token not verified", "lines": "decode(token)"});
+    let (_, records) = read(&head("file"), &cli(&json!([result("jwt", "a.py", 5, &readable)]), &["a.py"]));
+    let found = normalized(records);
+    assert!(found.contains("JWT token not verified") && found.contains("decode(token)"), "{found}");
+}
+
+#[test]
+fn a_credential_of_a_known_form_is_in_no_record() {
+    let token = format!("ghp_{}", "7hQ2mZ9wX4cV".repeat(3));
+    let said = format!("curl -H '{token}' has no timeout");
+    let extra = json!({"message": said, "lines": said, "metavars": {"$X": {"abstract_content": token}}});
+    let (_, of_json) = read(&head("file"), &cli(&json!([result("r", "a.sh", 5, &extra)]), &["a.sh"]));
+    let mut of_run = sarif_result("r", "a.sh", 5, &said);
+    of_run["locations"][0]["physicalLocation"]["region"]["snippet"]["text"] = json!(said);
+    let (_, of_sarif) = read(&head("file"), &sarif(&json!({"id": "r"}), &json!([of_run])));
+    assert_eq!(of_json[0].id, of_sarif[0].id);
+    for records in [of_json, of_sarif] {
+        let found = normalized(records.clone());
+        assert!(!records[0].body.contains(&token) && !found.contains(&token), "{found}");
+        assert!(found.contains("has no timeout"), "{found}");
+        let id = records[0].id.as_deref().unwrap();
+        assert!(found.contains(id.rsplit_once('-').unwrap().0), "{id}: {found}");
+    }
+}
+
+#[test]
+fn an_advisory_on_credentials_keeps_its_package() {
+    let extra = json!({"message": "Tokens are exposed by a package", "metadata": {"cwe": ["CWE-522: Insufficiently Protected Credentials"]},
+        "sca_info": {"reachable": false, "reachability_rule": true, "dependency_match": {
+            "dependency_pattern": {"ecosystem": "npm", "package": "a", "semver_range": "< 2"},
+            "found_dependency": {"package": "a", "version": "1.0.0", "ecosystem": "npm", "transitivity": "direct"},
+            "lockfile": "package-lock.json"}}});
+    let (_, of_json) = read(&head("file"), &cli(&json!([result("r", "package-lock.json", 5, &extra)]), &[]));
+    let found: Value = serde_json::from_str(&normalized(of_json.clone())).unwrap();
+    assert_eq!(found["findings"][0]["dependency"]["package"]["name"], "a", "{found}");
+    let rule = json!({"id": "r", "properties": {"tags": ["CWE-522: Insufficiently Protected Credentials"]}});
+    let mut of_run = sarif_result("r", "package-lock.json", 5, "Tokens are exposed by a package");
+    of_run["properties"] = json!({"exposure": "unreachable"});
+    let (_, of_sarif) = read(&head("file"), &sarif(&rule, &json!([of_run])));
+    assert_eq!(of_json[0].id, of_sarif[0].id);
+    let found: Value = serde_json::from_str(&normalized(of_sarif)).unwrap();
+    assert_eq!(found["findings"][0]["message"], "Tokens are exposed by a package", "{found}");
+}
