@@ -13,7 +13,7 @@ use super::{
     Context,
     error::Failure,
     output::{bytes, print_json, remark},
-    vendor::{VendorArgs, connector, keep},
+    vendor::{VendorArgs, connector},
     wait::wait,
 };
 
@@ -39,13 +39,13 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         function,
         input: input(function)?,
         // Without another word, the vendor is where the connector says.
-        vendor: vendor.answers.unwrap_or(Answers::Origins(Vec::new())),
+        vendor: vendor.answers.clone().unwrap_or(Answers::Origins(Vec::new())),
         record: vendor.record.is_some(),
-        secret: vendor.secret,
-        settings: vendor.settings,
+        secret: vendor.secret.clone(),
+        settings: vendor.settings.clone(),
     };
     let called = wait(context.output, "Calling", context.harness.call(asked)).await?;
-    keep(vendor.record.as_deref(), called.cassette.as_deref())?;
+    vendor.keep(called.cassette.as_deref())?;
     // The result is JSON with or without --json: there is no shorter form of it.
     print_json(&called.value)?;
     let stats = called.stats;

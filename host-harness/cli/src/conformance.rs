@@ -7,7 +7,7 @@ use std::{
 };
 
 use host_harness::{
-    Conformance, ConformanceFile,
+    Answers, Conformance, ConformanceFile,
     conformance::{
         Budget, Check as ConformanceCheck, CheckOutcome, CheckResult, ConformanceReport, Conformity,
         Plan as ConformancePlan, Requirement, Sample as ConformanceSample, junit,
@@ -24,7 +24,7 @@ use super::{
     output::{Output, bytes, remark},
     style,
     table::{Cell, cells},
-    vendor::{Vendor, VendorArgs, connector, keep, unwritten},
+    vendor::{Vendor, VendorArgs, connector, read, unwritten},
     wait::wait,
 };
 
@@ -134,30 +134,45 @@ struct Asked {
 impl Asked {
     /// When the files that it reads changed, and how large they are.
     fn stamps(&self) -> Vec<Option<(SystemTime, u64)>> {
-        let component = match &self.connector {
-            ConnectorSource::File { path } => Some(path),
+        let file = |source: &ConnectorSource| match source {
+            ConnectorSource::File { path } => Some(path.clone()),
             _ => None,
         };
+        let components = [Some(&self.connector), self.previous.as_ref()].into_iter().flatten().filter_map(file);
+        // Those that the file names as well, as far as it can be read at present.
+        let named = self.file().map(|file| file.samples).unwrap_or_default();
         let stamp = |path: &PathBuf| {
             let data = std::fs::metadata(path).ok()?;
             Some((data.modified().ok()?, data.len()))
         };
-        component.into_iter().chain(&self.config).chain(&self.samples).map(stamp).collect()
+        let given = [&self.config, &self.vendor.cassette].into_iter().flatten().chain(&self.samples).cloned();
+        components.chain(given).chain(named).map(|path| stamp(&path)).collect()
+    }
+
+    /// What stands in the file beside the component, its paths from here.
+    fn file(&self) -> Result<ConformanceFile, Failure> {
+        let Some(path) = &self.config else { return Ok(ConformanceFile::default()) };
+        let told = |problem: String| {
+            let hint = "see docs/reference/conformance.md for what it may hold";
+            Failure::new("conformance-file", format!("{}: {problem}", path.display()), Some(hint))
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
+        let mut file = ConformanceFile::read(&text).map_err(told)?;
+        file.samples.iter_mut().for_each(|sample| *sample = path.with_file_name("").join(&*sample));
+        Ok(file)
+    }
+
+    /// Who answers: recorded answers as they are now.
+    fn answers(&self) -> Result<Answers, Failure> {
+        match &self.vendor.cassette {
+            Some(path) => Ok(Answers::Cassette(read(path)?)),
+            None => Ok(self.vendor.answers.clone().unwrap_or_default()),
+        }
     }
 
     fn plan(&self) -> Result<ConformancePlan, Failure> {
-        let mut file = ConformanceFile::default();
-        let mut samples = self.samples.clone();
-        if let Some(path) = &self.config {
-            let told = |problem: String| {
-                let hint = "see docs/reference/conformance.md for what it may hold";
-                Failure::new("conformance-file", format!("{}: {problem}", path.display()), Some(hint))
-            };
-            let text = std::fs::read_to_string(path).map_err(|error| told(error.to_string()))?;
-            file = ConformanceFile::read(&text).map_err(told)?;
-            // Its paths are from where it is.
-            samples.extend(file.samples.iter().map(|sample| path.with_file_name("").join(sample)));
-        }
+        let mut file = self.file()?;
+        let samples: Vec<PathBuf> = self.samples.iter().chain(&file.samples).cloned().collect();
         file.settings.extend(self.vendor.settings.clone());
         let skip = self.skip.iter().map(|(check, reason)| (check.id.to_owned(), reason.clone()));
         Ok(ConformancePlan {
@@ -174,7 +189,7 @@ impl Asked {
     async fn judge(&self, context: &Context) -> Result<ExitCode, Failure> {
         let asked = Conformance {
             connector: self.connector.clone(),
-            vendor: self.vendor.answers.clone().unwrap_or_default(),
+            vendor: self.answers()?,
             record: self.vendor.record.is_some(),
             secret: self.vendor.secret.clone(),
             previous: self.previous.clone(),
@@ -182,7 +197,7 @@ impl Asked {
         };
         let judged = wait(context.output, "Running checks", context.harness.conformance(asked)).await?;
         let report = judged.report;
-        keep(self.vendor.record.as_deref(), judged.cassette.as_deref())?;
+        self.vendor.keep(judged.cassette.as_deref())?;
         if let (Some(path), None) = (&self.vendor.record, &judged.cassette) {
             remark(format!("{} is not written: the vendor gave no good answer", path.display()));
         }
@@ -194,6 +209,8 @@ impl Asked {
         Ok(match report.verdict {
             Conformity::Conformant => ExitCode::SUCCESS,
             Conformity::Broken => ExitCode::from(1),
+            // What was asked for is there.
+            Conformity::Incomplete if report.is_partial && report.is_kept(self.is_strict) => ExitCode::SUCCESS,
             Conformity::Incomplete => ExitCode::from(3),
         })
     }
@@ -233,7 +250,9 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
             result.note.as_deref().unwrap_or(result.promise),
         ]);
     }
-    output.print(&table);
+    if left.len() < report.results.len() {
+        output.print(&table);
+    }
     let reason = |it: &CheckResult| it.note.clone().unwrap_or_default();
     for same in left.chunk_by(|one, other| one.note == other.note) {
         let ids: Vec<&str> = same.iter().map(|it| it.id).collect();
@@ -252,9 +271,16 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
     let passed = counted(report.count(CheckOutcome::Passed), "check");
     output.line("");
     match report.verdict {
-        Conformity::Conformant => output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed.")),
+        Conformity::Conformant => {
+            let day = report.recorded.as_ref().map(|day| format!(", with answers of {day}")).unwrap_or_default();
+            output.verdict("", ("Conformant", style::GOOD), &format!(": {passed} passed{day}."));
+        }
         Conformity::Incomplete => {
             let open = report.count(CheckOutcome::NotRun) + report.count(CheckOutcome::Skipped);
+            if report.is_partial && open == 0 {
+                let after = format!(": {passed} passed, the others were not asked for.");
+                return output.verdict("", ("Incomplete", style::ATTENTION), &after);
+            }
             let hint = if has_vendor { "" } else { " Run the others with --against or --cassette." };
             output.verdict("", ("Incomplete", style::ATTENTION), &format!(": {passed} passed, {open} not run.{hint}"));
         }
@@ -262,5 +288,50 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
             let after = format!(": {} broken, {passed} passed.", counted(broken.count(), "promise"));
             output.verdict("", ("Not conformant", style::state("failed")), &after);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use host_harness::store::ConnectorSource;
+    use serde_json::Map;
+
+    use super::{Asked, Vendor};
+
+    #[test]
+    fn whatever_is_judged_with_is_looked_at_for_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let source = |name: &str| ConnectorSource::File { path: path(name) };
+        let files = ["new.wasm", "old.wasm", "tape.jsonl", "given.json", "named.json", "conformance.toml"];
+        files.iter().for_each(|name| fs::write(path(name), "samples = [\"named.json\"]\n").unwrap());
+        let asked = Asked {
+            connector: source("new.wasm"),
+            previous: Some(source("old.wasm")),
+            vendor: Vendor {
+                answers: None,
+                cassette: Some(path("tape.jsonl")),
+                record: None,
+                scrub: Vec::new(),
+                settings: Map::new(),
+                secret: None,
+            },
+            samples: vec![path("given.json")],
+            only: Vec::new(),
+            skip: Vec::new(),
+            is_strict: false,
+            junit: None,
+            config: Some(path("conformance.toml")),
+        };
+        for name in files {
+            let before = asked.stamps();
+            assert_eq!(before, asked.stamps());
+            let longer = fs::read_to_string(path(name)).unwrap() + "\n";
+            fs::write(path(name), longer).unwrap();
+            assert_ne!(before, asked.stamps(), "{name}");
+        }
+        assert_eq!(asked.file().unwrap().samples, [PathBuf::from(path("named.json"))]);
     }
 }

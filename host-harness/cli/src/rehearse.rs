@@ -15,7 +15,7 @@ use super::{
     runs,
     sync::Shown,
     table::cells,
-    vendor::{VendorArgs, connector, keep},
+    vendor::{VendorArgs, connector},
     views,
 };
 
@@ -41,17 +41,17 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         path: (context.tenant.clone(), name),
         connector,
         // Without another word, the vendor is where the connector says.
-        vendor: vendor.answers.unwrap_or(Answers::Origins(Vec::new())),
+        vendor: vendor.answers.clone().unwrap_or(Answers::Origins(Vec::new())),
         record: vendor.record.is_some(),
-        secret: vendor.secret,
-        settings: vendor.settings,
-        selection: Selection { kinds: args.kinds, projects: args.projects, ..Selection::default() },
+        secret: vendor.secret.clone(),
+        settings: vendor.settings.clone(),
+        selection: Selection { kinds: args.kinds, projects: args.projects },
     };
     let shown = Shown::new(context.output, "rehearsal");
     let rehearsed = context.harness.rehearse(asked, shown.progress()).await;
     shown.end();
     let rehearsed = rehearsed?;
-    keep(vendor.record.as_deref(), rehearsed.cassette.as_deref())?;
+    vendor.keep(rehearsed.cassette.as_deref())?;
     let report = rehearsed.report;
     context.output.result(&report, |report| show(context.output, report))?;
     let is_whole = report.log.runs.iter().all(host_harness::store::Run::is_whole);

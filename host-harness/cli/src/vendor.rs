@@ -31,17 +31,31 @@ pub struct VendorArgs {
     pub against: Vec<Origin>,
     #[command(flatten)]
     pub tape: TapeArgs,
+    /// Replace in the recording what answers have at this JSON Pointer, such as /projects/*/name (repeatable)
+    #[arg(long, value_name = "POINTER", requires = "record", conflicts_with = "cassette", value_parser = pointer)]
+    pub scrub: Vec<String>,
     #[command(flatten)]
     pub settings: SettingsArgs,
     #[command(flatten)]
     pub secret: SecretArgs,
 }
 
+fn pointer(text: &str) -> Result<String, String> {
+    match text.starts_with('/') {
+        true => Ok(text.to_owned()),
+        false => Err("begin it with `/`; `*` stands for every member".to_owned()),
+    }
+}
+
 /// The same, read.
 pub struct Vendor {
     /// Who answers; none where nothing was said.
     pub answers: Option<Answers>,
+    /// The file of recorded answers that they are from.
+    pub cassette: Option<PathBuf>,
     pub record: Option<PathBuf>,
+    /// What is called something else in a recording.
+    pub scrub: Vec<String>,
     pub settings: Map<String, Value>,
     pub secret: Option<SecretSource>,
 }
@@ -53,7 +67,23 @@ impl VendorArgs {
             None => Some(self.against).filter(|it| !it.is_empty()).map(Answers::Origins),
         };
         let (secret, settings) = (self.secret.source()?, self.settings.read()?);
-        Ok(Vendor { answers, record: self.tape.record, settings, secret })
+        let TapeArgs { record, cassette } = self.tape;
+        Ok(Vendor { answers, cassette, record, scrub: self.scrub, settings, secret })
+    }
+}
+
+impl Vendor {
+    /// Keeps what was recorded, where that was asked for.
+    pub fn keep(&self, cassette: Option<&str>) -> Result<(), Failure> {
+        let scrubbed = |text: &str| {
+            let told = |problem: String| {
+                let message = format!("the cassette is not written: {problem}");
+                Failure::new("cassette-scrub", message, Some("give --scrub the place of names in the vendor's answers"))
+            };
+            Cassette::scrub(text, &self.scrub).map_err(told)
+        };
+        let scrubbed = cassette.filter(|_| !self.scrub.is_empty()).map(scrubbed).transpose()?;
+        keep(self.record.as_deref(), scrubbed.as_deref().or(cassette))
     }
 }
 

@@ -4,6 +4,8 @@
 //! secret. On top of that no header is kept that is not needed to read an
 //! answer, and a cassette in which a secret is found is not written.
 
+mod scrub;
+
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use bytes::Bytes;
@@ -46,6 +48,12 @@ pub struct Head {
     pub connector: String,
     /// Version of the connector.
     pub version: String,
+    /// SHA-256 of its component, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The day on which it was recorded, such as `2026-11-28`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<String>,
     /// The origins that it reached, in the order in which it names those that it needs.
     pub origins: Vec<String>,
     /// Its settings.
@@ -55,8 +63,48 @@ pub struct Head {
 impl Head {
     /// That of a connector.
     pub fn new(connector: String, version: String, origins: Vec<String>, settings: Map<String, Value>) -> Self {
-        Self { cassette: FORMAT, connector, version, origins, settings }
+        Self { cassette: FORMAT, connector, version, sha256: None, recorded: None, origins, settings }
     }
+}
+
+/// What the vendor answered to one and the same request.
+pub(crate) struct Recorded {
+    request: Request<Bytes>,
+    /// One after the other: what is being prepared is asked for until it is ready.
+    answers: Vec<Response<Bytes>>,
+    /// The read in which it did.
+    walk: Option<u64>,
+}
+
+impl Recorded {
+    pub(crate) fn new(request: &Request<Bytes>, answer: &Response<Bytes>, walk: Option<u64>) -> Self {
+        Self { request: request.clone(), answers: vec![answer.clone()], walk }
+    }
+
+    /// Whether the vendor gave an answer that is worth keeping.
+    pub(crate) fn has_success(&self) -> bool {
+        self.answers.iter().any(|answer| answer.status().is_success())
+    }
+
+    /// Takes a further answer to the request, or leaves it.
+    pub(crate) fn take(&mut self, answer: &Response<Bytes>, walk: Option<u64>) {
+        // What was refused at first, such as for too many requests, is not what
+        // the vendor has to say. And what a read gets goes together.
+        let is_better = !self.answers.iter().any(is_good) || (self.walk.is_none() && walk.is_some() && is_good(answer));
+        if is_better {
+            (self.answers, self.walk) = (vec![answer.clone()], walk);
+        } else if walk.is_some() && self.walk == walk && is_good(answer) {
+            let is_other = |known: &Response<Bytes>| (known.status(), known.body()) != (answer.status(), answer.body());
+            if self.answers.last().is_some_and(is_other) {
+                self.answers.push(answer.clone());
+            }
+        }
+    }
+}
+
+/// Whether an answer is what the vendor has to say: not that it refuses to.
+fn is_good(answer: &Response<Bytes>) -> bool {
+    answer.status().is_success() || answer.status().is_redirection()
 }
 
 /// A request and its answer.
@@ -124,12 +172,14 @@ fn beside(nearest: Option<&str>) -> String {
 }
 
 impl Cassette {
-    /// A cassette of recorded exchanges, each request once, with people's mail
-    /// addresses replaced.
-    pub(crate) fn new(head: Head, recorded: &[(Request<Bytes>, Response<Bytes>)]) -> Self {
+    /// A cassette of recorded exchanges, with people's mail addresses replaced. The
+    /// same request stands in it again where its answer became another one.
+    pub(crate) fn new(head: Head, recorded: &[Recorded]) -> Self {
         let mut head = head;
         head.settings.values_mut().for_each(|value| *value = value_without_mail(value));
-        Self { head, exchanges: recorded.iter().map(|(request, response)| Exchange::of(request, response)).collect() }
+        let exchanges =
+            recorded.iter().flat_map(|it| it.answers.iter().map(|answer| Exchange::of(&it.request, answer)));
+        Self { head, exchanges: exchanges.collect() }
     }
 
     /// Reads one.
@@ -164,11 +214,13 @@ impl Cassette {
         Ok(text)
     }
 
-    /// The answer to a request; the first where there are several.
-    pub(crate) fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, CassetteError> {
+    /// The answer to a request that is made for another time: of several answers
+    /// that of its number, counted from 0, and after them the last one.
+    pub(crate) fn answer(&self, request: &Request<Bytes>, number: usize) -> Result<Response<Bytes>, CassetteError> {
         let (method, path, body) = parts(request);
         let is_it = |it: &&Exchange| it.method == method && it.path == path && it.request == body;
-        match self.exchanges.iter().find(is_it) {
+        let mut answers = self.exchanges.iter().filter(is_it);
+        match answers.by_ref().take(number.saturating_add(1)).last() {
             Some(exchange) => Ok(exchange.response()),
             None => {
                 let asked = format!("{method} {path}");
@@ -292,7 +344,7 @@ mod tests {
     use http::{Request, Response};
     use serde_json::Map;
 
-    use super::{Cassette, CassetteError, Head, MAIL, without_mail};
+    use super::{Cassette, CassetteError, Head, MAIL, Recorded, without_mail};
 
     fn recorded(path: &str, body: &[u8]) -> (Request<Bytes>, Response<Bytes>) {
         let request = Request::get(format!("https://api.example{path}")).body(Bytes::new()).unwrap();
@@ -302,7 +354,8 @@ mod tests {
 
     fn cassette(exchanges: &[(Request<Bytes>, Response<Bytes>)]) -> Cassette {
         let head = Head::new("fake".to_owned(), "1.0.0".to_owned(), vec!["https://api.example".to_owned()], Map::new());
-        Cassette::new(head, exchanges)
+        let each: Vec<_> = exchanges.iter().map(|(request, answer)| Recorded::new(request, answer, None)).collect();
+        Cassette::new(head, &each)
     }
 
     #[test]
@@ -318,14 +371,24 @@ mod tests {
         "#);
         let read = Cassette::read(&text).unwrap();
         assert_eq!(read, written);
-        assert_eq!(read.answer(&odd).unwrap().body().as_ref(), b"\xff\xfe");
-        assert_eq!(read.answer(&request).unwrap().headers()["content-type"], "application/json");
+        assert_eq!(read.answer(&odd, 0).unwrap().body().as_ref(), b"\xff\xfe");
+        assert_eq!(read.answer(&request, 0).unwrap().headers()["content-type"], "application/json");
+    }
+
+    #[test]
+    fn a_request_with_several_answers_gets_them_in_their_order() {
+        let bodies = |tape: &Cassette| {
+            [0, 1, 2, 7].map(|number| tape.answer(&recorded("/a", b"").0, number).unwrap().into_body())
+        };
+        let tape = cassette(&[recorded("/a", b"queued"), recorded("/b", b"{}"), recorded("/a", b"ready")]);
+        let text = tape.write(&[]).unwrap();
+        assert_eq!(bodies(&Cassette::read(&text).unwrap()), ["queued", "ready", "ready", "ready"]);
     }
 
     #[test]
     fn what_is_missing_names_the_nearest() {
         let error = cassette(&[recorded("/a?page=1", b"{}"), recorded("/projects", b"{}")])
-            .answer(&recorded("/a?page=2", b"").0)
+            .answer(&recorded("/a?page=2", b"").0, 0)
             .unwrap_err();
         insta::assert_snapshot!(error, @"the cassette has no answer to GET /a?page=2; the nearest that it has is GET /a?page=1");
     }
@@ -373,12 +436,12 @@ mod tests {
         let text = tape.write(&[]).unwrap();
         assert!(!text.contains("jane") && !text.contains("0000"), "{text}");
         let people: serde_json::Value = serde_json::from_slice(
-            tape.answer(&recorded(&(placeholder("f") + "jane%40corp.example.com"), b"").0).unwrap().body(),
+            tape.answer(&recorded(&(placeholder("f") + "jane%40corp.example.com"), b"").0, 0).unwrap().body(),
         )
         .unwrap();
         // Whoever reads the answer asks with what stands in it.
         let by = people["by"].as_str().unwrap().replace('@', "%40");
-        assert!(tape.answer(&recorded(&(placeholder("1") + &by), b"").0).is_ok());
+        assert!(tape.answer(&recorded(&(placeholder("1") + &by), b"").0, 0).is_ok());
     }
 
     #[test]

@@ -95,23 +95,35 @@ pub const CHECKS: &[Check] = &[
     with_vendor(must(
         "B4",
         "configure.secret",
-        "Secrets stand where the manifest places them and nowhere else; at most 16 requests a call.",
+        "Secrets stand where the manifest places them and nowhere else, in whatever call; at most 16 requests a call.",
     )),
     with_vendor(should("B5", "configure.denied", "A refused origin is reported as `egress-denied`.")),
-    with_vendor(must("B6", "bucket.fail", "A bucket that cannot be used is an error, not a crash.")),
+    with_vendor(must(
+        "B6",
+        "bucket.fail",
+        "A bucket that cannot be read, or takes nothing more, is an error, not a crash.",
+    )),
     with_vendor(must("C1", "projects.end", "`list-projects` ends; ids are not empty and unique, names not empty.")),
-    with_vendor(must("C2", "projects.cursor", "A foreign or damaged cursor of `list-projects` is `invalid-cursor`.")),
-    with_vendor(must("C3", "fetch.one-request", "A call of `fetch-findings` sends one request, also where it fails.")),
+    with_vendor(must(
+        "C2",
+        "projects.cursor",
+        "A foreign or damaged cursor of `list-projects` is `invalid-cursor`, one of `fetch-findings` as well.",
+    )),
+    with_vendor(must(
+        "C3",
+        "fetch.one-request",
+        "A call of `fetch-findings` sends one request, also where it fails, and never waits.",
+    )),
     with_vendor(must(
         "C4",
         "fetch.end",
         "Each readable kind can be read to the end: one project, all, none; the whole deployment where that is announced.",
     )),
-    with_vendor(must("C5", "fetch.again", "The same cursor gives the same page.")),
+    with_vendor(must("C5", "fetch.again", "The same cursor gives the same page, once the vendor has prepared it.")),
     with_vendor(must(
         "C6",
         "fetch.cursor",
-        "Cursors have at most 4 KiB; one that is cut, empty, damaged or of another kind is `invalid-cursor`.",
+        "Cursors have at most 4 KiB; one that is cut, empty, damaged, of another kind or of `list-projects` is `invalid-cursor`.",
     )),
     with_vendor(must(
         "C7",
@@ -130,8 +142,13 @@ pub const CHECKS: &[Check] = &[
         "record.bytes",
         "A record is valid JSON, and a part of the answer, byte for byte; of one that shows a credential, less of it.",
     )),
-    with_vendor(must("C12", "record.id", "Ids of records are unique within a kind.")),
+    with_vendor(must(
+        "C12",
+        "record.id",
+        "Ids of records are unique within a kind, and their projects those that were asked for.",
+    )),
     with_vendor(must("C13", "page.size", "A page has at most 10,000 records.")),
+    with_vendor(should("C14", "page.large", "An answer of 16 MiB is read within the limits of time and memory.")),
     with_vendor(must(
         "D1",
         "normalize.pure",
@@ -148,7 +165,11 @@ pub const CHECKS: &[Check] = &[
         "Each record becomes a finding, a package, or a diagnostic `error` or `skipped`; not all that a vendor sends are errors.",
     )),
     must("D4", "normalize.junk", "A record that cannot be read becomes a diagnostic and leaves its neighbours alone."),
-    with_vendor(must("D5", "finding.sound", "Findings are sound: identity, rules, places, times, scores.")),
+    with_vendor(must(
+        "D5",
+        "finding.sound",
+        "Findings are sound: identity, rules, places, times, scores; code that moves keeps its identity, and a severity that nobody knows is `unknown`, with a remark.",
+    )),
     with_vendor(must(
         "D6",
         "secret.unseen",
@@ -201,11 +222,46 @@ pub const CHECKS: &[Check] = &[
         "log",
         "The log of a call has at most 32 KiB, and holds no secret and no control characters.",
     )),
+    with_previous(should(
+        "G2",
+        "budget",
+        "`normalize` takes at most a quarter more time and memory than in the version before.",
+    )),
 ];
 
 impl Check {
     /// The check of an id.
     pub fn of(id: &str) -> Option<&'static Self> {
         CHECKS.iter().find(|check| check.id.eq_ignore_ascii_case(id) || check.name == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CHECKS;
+
+    /// Those of the file itself are the sandbox's, and told by `inspect`.
+    const OF_THE_FILE: [&str; 3] = ["A1", "A2", "A3"];
+
+    #[test]
+    fn each_check_is_of_a_promise_of_the_contract() {
+        let text = include_str!("../../../wit/README.md");
+        let (_, promises) = text.split_once("## Connector obligations").unwrap();
+        let (promises, _) = promises.split_once("\n## ").unwrap();
+        let mut named = Vec::new();
+        for list in promises.split('(').skip(1).filter_map(|rest| rest.split(')').next()) {
+            for item in list.split(", ") {
+                let number = |id: &str| id.get(1..).and_then(|it| it.parse::<u32>().ok());
+                let (first, last) = item.split_once(" to ").unwrap_or((item, item));
+                if let (Some(from), Some(to)) = (number(first), number(last)) {
+                    named.extend((from..=to).map(|it| format!("{}{it}", &first[..1])));
+                }
+            }
+        }
+        let known: Vec<_> = CHECKS.iter().map(|it| it.id).filter(|id| !OF_THE_FILE.contains(id)).collect();
+        let missing: Vec<_> = known.iter().filter(|id| !named.iter().any(|it| it == *id)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        let unknown: Vec<_> = named.iter().filter(|it| !known.contains(&it.as_str())).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -1,13 +1,16 @@
 //! The checks in their order, each with what the ones before have learnt.
 
 mod configure;
+mod cursors;
 mod decisions;
 mod describe;
 mod files;
+mod mutations;
 mod normalize;
 mod pages;
 mod previous;
 mod read;
+mod records;
 mod settings;
 mod sync;
 mod walk;
@@ -48,9 +51,13 @@ pub struct Plan {
 }
 
 impl Plan {
+    fn is_partial(&self) -> bool {
+        !self.only.is_empty()
+    }
+
     /// Whether a check is asked for.
     fn names(&self, check: &Check) -> bool {
-        let is_meant = self.only.is_empty() || self.only.iter().any(|name| is_called(check, name));
+        let is_meant = !self.is_partial() || self.only.iter().any(|name| is_called(check, name));
         is_meant && (self.has_previous || check.needs != Needs::Previous)
     }
 }
@@ -66,6 +73,8 @@ struct Trial {
     failures: Vec<FailedCase>,
     dropped: usize,
     note: Option<String>,
+    /// How many requests had no recorded answer before it.
+    missed: usize,
 }
 
 impl Trial {
@@ -99,6 +108,7 @@ impl Trial {
 /// What became of the checks so far.
 pub(crate) struct Book<'a> {
     plan: &'a Plan,
+    lab: Option<&'a Lab>,
     pub(crate) results: Vec<CheckResult>,
     /// What `normalize` took.
     budget: Vec<Budget>,
@@ -106,7 +116,12 @@ pub(crate) struct Book<'a> {
 
 impl<'a> Book<'a> {
     pub(crate) fn new(plan: &'a Plan) -> Self {
-        Self { plan, results: Vec::new(), budget: Vec::new() }
+        Self { plan, lab: None, results: Vec::new(), budget: Vec::new() }
+    }
+
+    /// One that looks at a network, for what recorded answers lack.
+    pub(crate) fn over(plan: &'a Plan, lab: &'a Lab) -> Self {
+        Self { lab: Some(lab), ..Self::new(plan) }
     }
 
     /// Begins a check, unless it is left out.
@@ -119,7 +134,8 @@ impl<'a> Book<'a> {
             self.results.push(CheckResult::of(check, CheckOutcome::Skipped, Some(reason.clone())));
             return None;
         }
-        Some(Trial { check, cases: 0, failures: Vec::new(), dropped: 0, note: None })
+        let missed = self.lab.map_or(0, Lab::missed);
+        Some(Trial { check, cases: 0, failures: Vec::new(), dropped: 0, note: None, missed })
     }
 
     /// Whether a check of these groups that a vendor is needed for is asked for.
@@ -129,8 +145,17 @@ impl<'a> Book<'a> {
         CHECKS.iter().filter(of_them).any(|check| self.plan.names(check))
     }
 
+    /// Ends a check. What failed where a recorded answer is missing says nothing of
+    /// the connector.
     fn close(&mut self, trial: Trial) {
-        self.results.push(trial.result());
+        let missing = self.lab.and_then(|lab| lab.missed_after(trial.missed)).filter(|_| !trial.failures.is_empty());
+        self.results.push(match missing {
+            Some(missing) => {
+                let why = format!("{missing} (record it again, with the same connector and settings)");
+                CheckResult::of(trial.check, CheckOutcome::NotRun, Some(why))
+            }
+            None => trial.result(),
+        });
     }
 
     /// The checks that were not reached, with the reason.
@@ -169,7 +194,7 @@ pub fn judge_refused(error: &RuntimeError, plan: &Plan) -> Option<ConformanceRep
     let mut book = Book::new(plan);
     component(&mut book, Some((id, promise, error)));
     book.leave_out("the component cannot be loaded");
-    Some(ConformanceReport::new(None, None, book.results, Vec::new(), plan.is_strict))
+    Some(ConformanceReport::new(None, None, book.results, Vec::new(), plan.is_strict).of_part(plan.is_partial()))
 }
 
 /// Judges a component, beside the version before where there is one.
@@ -184,11 +209,15 @@ pub async fn judge_component(
     let inspection = connector.inspection().clone();
     let previous = previous.map(|previous| Sandboxed::new(previous, http.clone()));
     let subject = Sandboxed::new(connector, http);
-    let mut book = Book::new(plan);
+    let mut book = Book::over(plan, lab);
+    lab.belongs_to(&inspection.sha256);
     component(&mut book, None);
     let manifest = judge(&subject, previous.as_ref(), lab, stage, &mut book).await;
     let described = manifest.map(|it| (it.id, it.version));
-    ConformanceReport::new(Some(inspection), described, book.results, book.budget, plan.is_strict)
+    // The report tells it.
+    lab.missing();
+    let report = ConformanceReport::new(Some(inspection), described, book.results, book.budget, plan.is_strict);
+    ConformanceReport { recorded: lab.recorded().map(str::to_owned), ..report.of_part(plan.is_partial()) }
 }
 
 /// A1 to A3: what is wrong with the file, if anything is. They are in the order
@@ -216,6 +245,7 @@ pub(crate) async fn judge<S: Subject>(
     stage: &impl Stage,
     book: &mut Book<'_>,
 ) -> Option<Manifest> {
+    lab.end_walk();
     let manifest = match describe::check(book, subject).await {
         Ok(manifest) => manifest,
         Err(failure) => {
@@ -240,7 +270,9 @@ pub(crate) async fn judge<S: Subject>(
         return Some(manifest);
     }
     match configure::check(book, subject, lab, &manifest, &settings.text()).await {
-        Ok(_) if !book.wants(&["C", "D", "E", "F", "G"]) => {}
+        Ok(ready) if !book.wants(&["C", "D", "E", "F", "G"]) => {
+            configure::check_requests(book, subject, lab, &manifest, &ready);
+        }
         Ok(ready) => {
             if book.wants(&["C", "D", "F", "G"]) {
                 let read = read::check(book, subject, lab, &manifest, &ready).await;
@@ -254,6 +286,7 @@ pub(crate) async fn judge<S: Subject>(
                 }
                 check_log(book, subject);
             }
+            configure::check_requests(book, subject, lab, &manifest, &ready);
             sync::check(book, stage, lab).await;
             book.leave_out("the vendor gave nothing to try it with");
         }
@@ -281,6 +314,8 @@ fn check_log(book: &mut Book<'_>, subject: &impl Subject) {
 struct Ready {
     connection: Connection,
     bucket: appsec_grant::Values,
+    /// What it asked for.
+    requests: Vec<http::Request<bytes::Bytes>>,
 }
 
 impl Ready {

@@ -28,7 +28,10 @@ pub(crate) fn group(id: &str) -> &'static str {
         Some(b'A') => "describe and settings",
         Some(b'B') => "configure",
         Some(b'C') => "read",
-        _ => "normalize",
+        Some(b'D') => "normalize and files",
+        Some(b'E') => "sync",
+        Some(b'F') => "version before",
+        _ => "log and budget",
     }
 }
 

@@ -16,6 +16,11 @@ pub struct ConformanceReport {
     pub version: Option<String>,
     /// What all of it comes to.
     pub verdict: Conformity,
+    /// Whether only some checks were asked for: then it is at most incomplete.
+    pub is_partial: bool,
+    /// The day on which the answers were recorded that it was judged with; none
+    /// where a vendor answered, or nobody.
+    pub recorded: Option<String>,
     /// What became of each check, in their order.
     pub results: Vec<CheckResult>,
     /// What `normalize` took for a page of each kind.
@@ -121,20 +126,38 @@ impl ConformanceReport {
         is_strict: bool,
     ) -> Self {
         let (id, version) = described.unzip();
-        let counts = |it: &&CheckResult| is_strict || it.requirement == Requirement::Must;
-        let any = |outcome| results.iter().filter(counts).any(|it| it.outcome == outcome);
-        let verdict = if any(CheckOutcome::Failed) {
-            Conformity::Broken
-        } else if any(CheckOutcome::NotRun)
-            || (is_strict && any(CheckOutcome::Skipped))
-            // Nothing was tried.
-            || results.iter().all(|it| it.outcome != CheckOutcome::Passed)
-        {
-            Conformity::Incomplete
-        } else {
-            Conformity::Conformant
-        };
-        Self { component, id, version, verdict, results, budget }
+        let verdict = verdict(&results, is_strict);
+        Self { component, id, version, verdict, is_partial: false, recorded: None, results, budget }
+    }
+
+    /// The same where only some checks were asked for: a part of them is no badge.
+    pub(crate) fn of_part(mut self, is_partial: bool) -> Self {
+        self.is_partial = is_partial;
+        if is_partial && self.verdict == Conformity::Conformant {
+            self.verdict = Conformity::Incomplete;
+        }
+        self
+    }
+
+    /// Whether every promise holds that was asked for and matters, be they all or some.
+    pub fn is_kept(&self, is_strict: bool) -> bool {
+        verdict(&self.results, is_strict) == Conformity::Conformant
+    }
+}
+
+fn verdict(results: &[CheckResult], is_strict: bool) -> Conformity {
+    let counts = |it: &&CheckResult| is_strict || it.requirement == Requirement::Must;
+    let any = |outcome| results.iter().filter(counts).any(|it| it.outcome == outcome);
+    if any(CheckOutcome::Failed) {
+        Conformity::Broken
+    } else if any(CheckOutcome::NotRun)
+        || (is_strict && any(CheckOutcome::Skipped))
+        // Nothing was tried.
+        || results.iter().all(|it| it.outcome != CheckOutcome::Passed)
+    {
+        Conformity::Incomplete
+    } else {
+        Conformity::Conformant
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use appsec_grant::{BucketError, BucketStore, Changes, EgressPolicy, Values, apply};
@@ -55,13 +56,15 @@ pub trait Subject: Sync {
     /// `interpret-event`.
     fn interpret_event(&self, still: Still, body: &[u8]) -> impl Future<Output = Called<Event>> + Send;
 
-    /// A file through `document-reader`, cut into pieces of a size.
+    /// A file through `document-reader`, in pieces.
     fn read_file(
         &self,
         head: DocumentHead,
-        content: &[u8],
-        piece: usize,
+        pieces: &[&[u8]],
     ) -> impl Future<Output = Result<ReadFile, CallFailure>> + Send;
+
+    /// How long the last call took, failed or not.
+    fn took(&self) -> Duration;
 
     /// The worst that each function wrote to its log so far.
     fn log(&self) -> Vec<(&'static str, LogStats)>;
@@ -82,20 +85,23 @@ pub struct Sandboxed {
     http: HttpGrant,
     /// Not the lines themselves: a connector is called some thousand times.
     log: Mutex<BTreeMap<&'static str, LogStats>>,
+    took: Mutex<Duration>,
 }
 
 impl Sandboxed {
     /// A connector over a network, whose transport has the `Lab` in between.
     pub fn new(connector: Connector, http: HttpGrant) -> Self {
-        Self { connector, http, log: Mutex::default() }
+        Self { connector, http, log: Mutex::default(), took: Mutex::default() }
     }
 
     /// What came of a call, with its log put aside.
     fn noted<T>(&self, function: &'static str, called: Result<Response<T>, CallError>) -> Called<T> {
-        let (stats, lines) = match &called {
-            Ok(response) => (response.report.log, &response.log),
-            Err(error) => (error.report.log, &error.log_tail),
+        let (report, lines) = match &called {
+            Ok(response) => (&response.report, &response.log),
+            Err(error) => (&error.report, &error.log_tail),
         };
+        let stats = report.log;
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner) = report.elapsed;
         // A call that is granted nothing may have a secret from elsewhere.
         let secrets = self.secrets();
         let has_secret = lines.iter().any(|line| secrets.iter().any(|secret| line.contains(secret)));
@@ -160,15 +166,15 @@ impl Subject for Sandboxed {
         self.noted("interpret-event", self.connector.standing_at(still).interpret_event(PATH, body).await)
     }
 
-    async fn read_file(&self, head: DocumentHead, content: &[u8], piece: usize) -> Result<ReadFile, CallFailure> {
+    async fn read_file(&self, head: DocumentHead, pieces: &[&[u8]]) -> Result<ReadFile, CallFailure> {
         let read = async {
             let mut reading = self.connector.read_file(PATH, head).await?;
-            for part in content.chunks(piece) {
+            for part in pieces {
                 reading.survey(part).await?;
             }
             let summary = reading.summarize().await?;
             let mut records = Vec::new();
-            for part in content.chunks(piece) {
+            for part in pieces {
                 records.extend(reading.read(part).await?);
             }
             records.extend(reading.finish().await?);
@@ -180,10 +186,17 @@ impl Subject for Sandboxed {
         read.map(|(file, _)| file).map_err(|error| error.failure)
     }
 
+    fn took(&self) -> Duration {
+        *self.took.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn log(&self) -> Vec<(&'static str, LogStats)> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|(name, stats)| (*name, *stats)).collect()
     }
 }
+
+/// Most keys of a bucket, as the contract has it.
+pub(crate) const MOST_KEYS: usize = 256;
 
 /// A bucket that nobody keeps.
 #[derive(Default)]
@@ -201,6 +214,11 @@ impl Scratch {
     /// One that cannot be read.
     pub(crate) fn broken() -> Self {
         Self { is_broken: true, ..Self::default() }
+    }
+
+    /// One that takes nothing more: it has as many keys and bytes as a host lets it.
+    pub(crate) fn full() -> Self {
+        Self::of((0..MOST_KEYS).map(|number| (format!("filled-{number:03}"), vec![b'x'; 4_086])).collect())
     }
 
     /// What is in it.

@@ -55,6 +55,8 @@ function counted(...parts) {
 function revision() {
     const git = (...given) => execFileSync("git", given, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
     try {
+        // In a folder that another repository ignores nothing is uncommitted, either.
+        git("ls-files", "--error-unmatch", "build.mjs");
         return git("status", "--porcelain", "--", ".") ? "" : git("rev-parse", "HEAD").trim();
     } catch {
         return "";

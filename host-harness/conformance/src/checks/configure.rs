@@ -1,4 +1,4 @@
-//! B1 to B6: `configure`, and what it makes of faults.
+//! B1 to B6: `configure`, and what it makes of faults; what requests show.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -28,17 +28,18 @@ pub async fn check(
     settings: &str,
 ) -> Result<Ready, CallFailure> {
     let call = fresh();
+    let trial = book.open("B1");
     lab.begin();
     let called = subject.configure(&call, settings).await;
     let requests = lab.requests();
-    if let Some(mut trial) = book.open("B1") {
+    if let Some(mut trial) = trial {
         trial.case(called.is_ok(), "`configure` with good settings", "success", || told(&called));
         if let Ok(response) = &called {
             check_connection(&mut trial, &response.value, manifest);
         }
         book.close(trial);
     }
-    let ready = Ready { connection: called?.value, bucket: call.bucket.values() };
+    let ready = Ready { connection: called?.value, bucket: call.bucket.values(), requests };
     if let Some(mut trial) = book.open("B2") {
         let call = Call { bucket: Arc::new(Scratch::of(ready.bucket.clone())), is_granted: true };
         lab.begin();
@@ -53,7 +54,7 @@ pub async fn check(
         book.close(trial);
     }
     if let Some(mut trial) = book.open("B3") {
-        for (number, request) in requests.iter().enumerate() {
+        for (number, request) in ready.requests.iter().enumerate() {
             let good = lab.good(request);
             for fault in Fault::ALL.into_iter().filter(|fault| fault.fits(good.as_ref())) {
                 let call = fresh();
@@ -71,21 +72,6 @@ pub async fn check(
         }
         book.close(trial);
     }
-    if let Some(mut trial) = book.open("B4") {
-        trial
-            .case(requests.len() <= MOST_REQUESTS, "`configure`", "at most 16 requests", || requests.len().to_string());
-        let secrets = subject.secrets();
-        let places = Places::of(manifest);
-        for request in &requests {
-            check_request(&mut trial, request, &secrets, &places);
-        }
-        let (connection, bucket) = (json(&ready.connection), format!("{:?}", texts(&ready.bucket)));
-        for secret in &secrets {
-            trial.case(!connection.contains(secret), "the connection", "no secret", || "the secret".to_owned());
-            trial.case(!bucket.contains(secret), "the bucket", "no secret", || "the secret".to_owned());
-        }
-        book.close(trial);
-    }
     if let Some(mut trial) = book.open("B5") {
         lab.begin();
         let called = subject.configure(&Call { is_granted: false, ..fresh() }, settings).await;
@@ -100,9 +86,41 @@ pub async fn check(
         let called = subject.configure(&call, settings).await;
         let is_told = matches!(&called, Err(CallFailure::Contract(_) | CallFailure::Host(_)));
         trial.case(is_told, "`configure` with a bucket that cannot be read", "an error", || told(&called));
+        lab.begin();
+        let call = Call { bucket: Arc::new(Scratch::full()), is_granted: true };
+        let called = subject.configure(&call, settings).await;
+        let kept = call.bucket.values();
+        let is_told = match &called {
+            Ok(_) => ready.bucket.keys().all(|key| kept.contains_key(key)),
+            Err(failure) => matches!(failure, CallFailure::Contract(_) | CallFailure::Host(_)),
+        };
+        trial.case(is_told, "`configure` with a bucket that takes nothing more", "an error", || told(&called));
         book.close(trial);
     }
     Ok(ready)
+}
+
+/// B4: all requests that were made so far.
+pub fn check_requests(book: &mut Book<'_>, subject: &impl Subject, lab: &Lab, manifest: &Manifest, ready: &Ready) {
+    let Some(mut trial) = book.open("B4") else { return };
+    let (requests, most) = lab.all_requests();
+    trial.case(most <= MOST_REQUESTS, "a call", "at most 16 requests", || most.to_string());
+    let secrets = subject.secrets();
+    let places = Places::of(manifest);
+    // Where a vendor puts a report is not always where it wants to know who asks.
+    for request in ready.requests.iter().filter(|_| !places.is_none()) {
+        let is_sent = places.found_in(request, &secrets);
+        trial.case(is_sent, named(request), "a secret where the manifest places one", || "none".to_owned());
+    }
+    for request in &requests {
+        check_request(&mut trial, request, &secrets, &places);
+    }
+    let (connection, bucket) = (json(&ready.connection), format!("{:?}", texts(&ready.bucket)));
+    for secret in &secrets {
+        trial.case(!connection.contains(secret), "the connection", "no secret", || "the secret".to_owned());
+        trial.case(!bucket.contains(secret), "the bucket", "no secret", || "the secret".to_owned());
+    }
+    book.close(trial);
 }
 
 fn fresh() -> Call {
@@ -160,25 +178,36 @@ impl Places {
     fn is_none(&self) -> bool {
         self.headers.is_empty() && self.parameters.is_empty()
     }
+
+    /// The parameters of a request that are places of secrets, and the others.
+    fn parameters_of<'a>(&self, request: &'a Request<bytes::Bytes>) -> (Vec<&'a str>, Vec<&'a str>) {
+        let name = |pair: &str| pair.split('=').next().unwrap_or_default().to_ascii_lowercase();
+        let pairs = request.uri().query().unwrap_or_default().split('&');
+        pairs.partition(|pair| self.parameters.contains(&name(pair)))
+    }
+
+    /// Whether a secret stands in one of them.
+    fn found_in(&self, request: &Request<bytes::Bytes>, secrets: &[String]) -> bool {
+        let found = |text: &str| secrets.iter().any(|secret| text.contains(secret));
+        let in_header = self.headers.iter().any(|name| {
+            let value = request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let basic =
+                value.strip_prefix("Basic ").and_then(|it| BASE64.decode(it.as_bytes()).ok()).unwrap_or_default();
+            found(value) || found(&String::from_utf8_lossy(&basic))
+        });
+        in_header || self.parameters_of(request).0.into_iter().any(found)
+    }
 }
 
-/// The secret stands where it belongs, and nowhere else.
+fn named(request: &Request<bytes::Bytes>) -> String {
+    format!("{} {}", request.method(), short(&request.uri().to_string()))
+}
+
+/// The secret stands nowhere else than where it belongs.
 fn check_request(trial: &mut Trial, request: &Request<bytes::Bytes>, secrets: &[String], places: &Places) {
-    let case = format!("{} {}", request.method(), short(&request.uri().to_string()));
+    let case = named(request);
     let found = |text: &str| secrets.iter().any(|secret| text.contains(secret));
-    let pairs = request.uri().query().unwrap_or_default().split('&');
-    let (placed, others): (Vec<&str>, Vec<&str>) = pairs
-        .partition(|pair| places.parameters.contains(&pair.split('=').next().unwrap_or_default().to_ascii_lowercase()));
-    let in_header = places.headers.iter().any(|name| {
-        let value = request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let basic = value.strip_prefix("Basic ").and_then(|it| BASE64.decode(it.as_bytes()).ok()).unwrap_or_default();
-        found(value) || found(&String::from_utf8_lossy(&basic))
-    });
-    if !places.is_none() {
-        let is_sent = in_header || placed.iter().any(|pair| found(pair));
-        trial.case(is_sent, &case, "a secret where the manifest places one", || "none".to_owned());
-    }
-    let address = format!("{} {}", request.uri().path(), others.join("&"));
+    let address = format!("{} {}", request.uri().path(), places.parameters_of(request).1.join("&"));
     trial.case(!found(&address), &case, "no secret elsewhere in the address", || "the secret".to_owned());
     let body = String::from_utf8_lossy(request.body());
     trial.case(!found(&body), &case, "no secret in the body", || "the secret".to_owned());

@@ -18,6 +18,9 @@ pub struct Sample {
 /// Most pieces that a file is cut into: each is a call.
 const MOST_PIECES: usize = 1_000;
 
+/// Bytes of a large one.
+const LARGE_PIECE: usize = 4_096;
+
 /// Most places at which a file is cut off.
 const MOST_CUTS: usize = 120;
 
@@ -31,7 +34,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, manifest: &Manif
     }
     let mut read = Vec::new();
     for sample in samples {
-        read.push((sample, subject.read_file(head(sample), &sample.content, sample.content.len().max(1)).await));
+        read.push((sample, subject.read_file(head(sample), &[&sample.content]).await));
     }
     if let Some(mut trial) = book.open("D7") {
         unknown(&mut trial, subject).await;
@@ -55,7 +58,7 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, manifest: &Manif
         }
         if manifest.formats.is_empty() {
             let empty = Sample { name: "file".to_owned(), content: b"{}".to_vec() };
-            let called = subject.read_file(head(&empty), &empty.content, 1).await;
+            let called = subject.read_file(head(&empty), &[&empty.content]).await;
             is_unsupported(&mut trial, "the reader of a connector without formats", called.as_ref().err());
         }
         book.close(trial);
@@ -78,7 +81,7 @@ async fn unknown(trial: &mut Trial, subject: &impl Subject) {
     let document = Document { head: head.clone(), content: sample.content.clone() };
     let called = subject.normalize(Still::default(), RawInput::Document(document)).await;
     is_unsupported(trial, "`normalize` of a file of an unknown format", called.as_ref().err());
-    let called = subject.read_file(head, &sample.content, 1).await;
+    let called = subject.read_file(head, &[&sample.content]).await;
     is_unsupported(trial, "the reader of an unknown format", called.as_ref().err());
 }
 
@@ -109,11 +112,16 @@ async fn whole(trial: &mut Trial, subject: &impl Subject, sample: &Sample, read:
 
 /// However it is cut, it gives the same.
 async fn pieces(trial: &mut Trial, subject: &impl Subject, sample: &Sample, whole: &ReadFile) {
-    let length = sample.content.len();
-    let least = length.div_ceil(MOST_PIECES).max(1);
-    for piece in [least, least.max(7), 4_096] {
-        let read = subject.read_file(head(sample), &sample.content, piece).await;
-        let case = format!("{} in pieces of {piece} bytes", sample.name);
+    let content = sample.content.as_slice();
+    let least = content.len().div_ceil(MOST_PIECES).max(1);
+    for (size, pieces) in [
+        (1, small_at_the_ends(content, 1)),
+        (7, small_at_the_ends(content, 7)),
+        (least, content.chunks(least).collect()),
+        (LARGE_PIECE, content.chunks(LARGE_PIECE).collect()),
+    ] {
+        let read = subject.read_file(head(sample), &pieces).await;
+        let case = format!("{} in pieces of {size} bytes", sample.name);
         let is_same = read.as_ref().is_ok_and(|read| read == whole);
         trial.case(is_same, case, "the same records and summary", || match &read {
             Ok(_) => "others".to_owned(),
@@ -130,6 +138,15 @@ async fn pieces(trial: &mut Trial, subject: &impl Subject, sample: &Sample, whol
     }
 }
 
+/// A file in pieces of a size as far as they may be many, at its beginning and its
+/// end; what is between them in large ones.
+fn small_at_the_ends(content: &[u8], size: usize) -> Vec<&[u8]> {
+    let end = content.len().min(size * MOST_PIECES / 2);
+    let (begin, rest) = content.split_at(end);
+    let (middle, last) = rest.split_at(rest.len().saturating_sub(end));
+    begin.chunks(size).chain(middle.chunks(LARGE_PIECE)).chain(last.chunks(size)).collect()
+}
+
 /// What is cut off fails, or is told to be no whole file.
 async fn cuts(trial: &mut Trial, subject: &impl Subject, sample: &Sample) {
     // What comes after the last sign is no part of it.
@@ -138,7 +155,7 @@ async fn cuts(trial: &mut Trial, subject: &impl Subject, sample: &Sample) {
     let last = length.checked_sub(1).filter(|end| *end > 0);
     for end in (1..length).step_by(step).chain(last) {
         let part = sample.content.get(..end).unwrap_or_default();
-        let read = subject.read_file(head(sample), part, part.len().max(1)).await;
+        let read = subject.read_file(head(sample), &[part]).await;
         let is_told = match &read {
             Ok(read) => read.summary.completeness != Completeness::Complete,
             Err(failure) => matches!(failure, CallFailure::Contract(_)),

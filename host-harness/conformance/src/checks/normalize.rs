@@ -8,7 +8,7 @@ use appsec_model::{
 };
 use appsec_sandbox::Still;
 
-use super::{Book, Trial, describe::ELSEWHERE, failed_with, json, read::Read, shown, told};
+use super::{Book, Trial, describe::ELSEWHERE, failed_with, json, mutations, read::Read, shown, told};
 use crate::{
     report::Budget,
     subject::{Called, Subject},
@@ -80,8 +80,9 @@ pub async fn check(book: &mut Book<'_>, subject: &impl Subject, read: &Read) {
     let samples: Vec<RawRecord> = pages.iter().filter_map(|(_, records, _)| records.first().cloned()).collect();
     check_junk(book, subject, &samples).await;
     if let Some(mut trial) = book.open("D5") {
-        for (kind, _, page) in &pages {
+        for (kind, records, page) in &pages {
             sound(&mut trial, kind, &page.value);
+            mutations::check(&mut trial, subject, kind, records).await;
         }
         book.close(trial);
     }

@@ -22,7 +22,9 @@ pub(super) async fn check(
     let Some(mut trial) = book.open("C8") else { return };
     let mut tried: Vec<&Kind> = Vec::new();
     for (kind, read) in walks {
-        let Some(asked) = read.pages.first().filter(|asked| goes_on(asked) && !tried.contains(&kind)) else { continue };
+        // Before it are those that say that the vendor is preparing what comes.
+        let Some(at) = read.pages.iter().position(|asked| !asked.page.records.is_empty()) else { continue };
+        let Some(asked) = read.pages.get(at).filter(|asked| goes_on(asked) && !tried.contains(&kind)) else { continue };
         let Some(answer) = answer(subject, lab, ready, asked).await else { continue };
         tried.push(kind);
         // A vendor may end a list with an empty page: then one is no surprise.
@@ -41,7 +43,7 @@ pub(super) async fn check(
                         let mut behind = asked.request.clone();
                         behind.cursor = Some(cursor);
                         let (rest, _) = walk(subject, lab, ready, behind).await;
-                        is_all_behind(read, &rest)
+                        is_all_behind(read, at, &rest)
                     }
                     NextPage::Pending(_) => Ok(()),
                 },
@@ -51,7 +53,7 @@ pub(super) async fn check(
             trial.case(got.is_ok(), case, "the pages behind it, or `protocol`", || got.err().unwrap_or_default());
         }
         // The second page is not the last one: what repeats the first is not either.
-        let Some(second) = read.pages.get(1).filter(|asked| goes_on(asked)) else { continue };
+        let Some(second) = read.pages.get(at + 1).filter(|asked| goes_on(asked)) else { continue };
         lab.begin_answering(answer);
         let got = match subject.fetch_findings(&ready.call(), second.request.clone()).await {
             Ok(response) if response.value.next == NextPage::Complete => Err("a read that is complete".to_owned()),
@@ -128,13 +130,13 @@ fn is_listed(value: &Value, record: &Value) -> bool {
     }
 }
 
-/// Whether a read that went on brings all records that are behind the first page.
-fn is_all_behind(whole: &Walk, rest: &Walk) -> Result<(), String> {
+/// Whether a read that went on brings all records that are behind a page.
+fn is_all_behind(whole: &Walk, at: usize, rest: &Walk) -> Result<(), String> {
     if rest.fault.is_some() {
         return Err(fault_of(rest));
     }
     let brought = |body: &str| rest.pages.iter().flat_map(|asked| &asked.page.records).any(|it| it.body == body);
-    let behind = whole.pages.iter().skip(1).flat_map(|asked| &asked.page.records);
+    let behind = whole.pages.iter().skip(at + 1).flat_map(|asked| &asked.page.records);
     match behind.filter(|record| !brought(&record.body)).count() {
         0 => Ok(()),
         lost => Err(format!("a read without {lost} of the records behind it")),

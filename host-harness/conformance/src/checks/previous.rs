@@ -1,8 +1,9 @@
-//! F1 to F3: what the version before has promised to its users.
+//! F1 to F3 and G2: what the version before has promised to its users, and what it
+//! took.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use appsec_model::{ErrorCode, Finding, Manifest, RawInput};
+use appsec_model::{ErrorCode, Finding, Manifest, RawInput, RawRecord};
 use appsec_sandbox::{CallFailure, Still};
 use serde_json::{Map, Value};
 
@@ -32,6 +33,10 @@ pub async fn check(
         gone(&mut trial, manifest, before);
         book.close(trial);
     }
+    if let Some(mut trial) = book.open("G2") {
+        budget(&mut trial, subject, previous, read).await;
+        book.close(trial);
+    }
 }
 
 fn properties(manifest: &Manifest) -> Map<String, Value> {
@@ -58,6 +63,60 @@ async fn settings(trial: &mut Trial, subject: &impl Subject, before: &Manifest, 
         let is_taken = !failed_with(&called, &[ErrorCode::InvalidSettings, ErrorCode::Internal])
             && !matches!(&called, Err(CallFailure::Trap(_) | CallFailure::Limit(_)));
         trial.case(is_taken, case, "success", || told(&called));
+    }
+}
+
+/// How often both are measured before one is taken to be slower: other work on the
+/// same machine slows either of them now and then.
+const ROUNDS: usize = 5;
+
+/// G2: a quarter more than before, of time and memory; a little more in any case.
+async fn budget(trial: &mut Trial, subject: &impl Subject, previous: &impl Subject, read: &Read) {
+    for (kind, records) in &read.records {
+        let (mut now, mut then) = (Measured::MOST, Measured::MOST);
+        for _ in 0..ROUNDS {
+            now.take(subject, records).await;
+            then.take(previous, records).await;
+            if now.took <= then.most_time() {
+                break;
+            }
+        }
+        if then == Measured::MOST {
+            continue;
+        }
+        let case = format!("`normalize` of {} records of {kind}", records.len());
+        let most = then.most_time();
+        trial.case(now.took <= most, &case, format!("at most {most:.0?}"), || format!("{:.0?}", now.took));
+        let most = then.most_bytes();
+        trial.case(now.bytes <= most, &case, format!("at most {} KiB of memory", most >> 10), || {
+            format!("{} KiB", now.bytes >> 10)
+        });
+    }
+}
+
+/// The best of some calls.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Measured {
+    took: Duration,
+    bytes: usize,
+}
+
+impl Measured {
+    const MOST: Self = Self { took: Duration::MAX, bytes: usize::MAX };
+
+    async fn take(&mut self, subject: &impl Subject, records: &[RawRecord]) {
+        if let Ok(response) = subject.normalize(Still::default(), RawInput::Records(records.to_vec())).await {
+            self.took = self.took.min(response.report.elapsed);
+            self.bytes = self.bytes.min(response.report.peak_memory_bytes);
+        }
+    }
+
+    fn most_time(self) -> Duration {
+        self.took.saturating_add(self.took / 4).saturating_add(Duration::from_millis(10))
+    }
+
+    fn most_bytes(self) -> usize {
+        self.bytes.saturating_add(self.bytes / 4).saturating_add(1 << 20)
     }
 }
 

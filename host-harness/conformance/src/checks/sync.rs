@@ -8,6 +8,17 @@ use crate::{
 };
 
 pub async fn check(book: &mut Book<'_>, stage: &impl Stage, lab: &Lab) {
+    stages(book, stage, lab).await;
+    lab.end_walk();
+}
+
+/// A sync, which reads from the first page on.
+async fn synced(stage: &impl Stage, lab: &Lab) -> Result<Synced, String> {
+    lab.begin_walk();
+    stage.sync().await
+}
+
+async fn stages(book: &mut Book<'_>, stage: &impl Stage, lab: &Lab) {
     let (mut twice, again) = (book.open("E1"), book.open("E2"));
     if twice.is_none() && again.is_none() {
         return;
@@ -15,12 +26,12 @@ pub async fn check(book: &mut Book<'_>, stage: &impl Stage, lab: &Lab) {
     lab.begin();
     let first = async {
         stage.reset().await?;
-        stage.sync().await
+        synced(stage, lab).await
     };
     let first = first.await;
     if let Some(trial) = &mut twice {
         whole(trial, "the first sync", &first);
-        same(trial, "the second sync", &stage.sync().await);
+        same(trial, "the second sync", &synced(stage, lab).await);
     }
     if let Some(mut trial) = again {
         let changed = stage.renormalize().await;
@@ -40,7 +51,7 @@ pub async fn check(book: &mut Book<'_>, stage: &impl Stage, lab: &Lab) {
         let connected = stage.reset().await;
         trial.case(connected.is_ok(), "another connection", "a connection", || connected.err().unwrap_or_default());
         lab.begin_with(middle, Fault::Reset);
-        let cut = stage.sync().await;
+        let cut = synced(stage, lab).await;
         if lab.count() > middle {
             let is_told = !cut.is_ok_and(|it| it.is_complete);
             trial.case(is_told, "a sync that is interrupted", "a part of it", || "everything".to_owned());
@@ -48,9 +59,9 @@ pub async fn check(book: &mut Book<'_>, stage: &impl Stage, lab: &Lab) {
             trial.note = Some("no sync could be interrupted: this one asked for less than the first".to_owned());
         }
         lab.begin();
-        let resumed = stage.sync().await;
+        let resumed = synced(stage, lab).await;
         whole(&mut trial, "a sync after one that was interrupted", &resumed);
-        let last = stage.sync().await;
+        let last = synced(stage, lab).await;
         same(&mut trial, "a sync after that", &last);
         if let Ok(last) = last {
             let all = first.new + first.unchanged;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use appsec_model::{FetchRequest, NextPage, Pending, RawPage};
+use appsec_model::{FetchRequest, Kind, NextPage, Pending, RawPage};
 
 use super::{Ready, short, shown};
 use crate::{lab::Lab, subject::Subject};
@@ -11,8 +11,10 @@ use crate::{lab::Lab, subject::Subject};
 /// that never ends.
 pub(super) const MOST_PAGES: usize = 1_000;
 
-/// Longest wait for what a vendor prepares.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// Shortest and longest wait for what a vendor prepares, and the longest of a read.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_PREPARATION: Duration = Duration::from_secs(600);
 
 /// A page, and what was asked for it.
 pub(super) struct Asked {
@@ -31,10 +33,41 @@ pub(super) fn fault_of(walk: &Walk) -> String {
     walk.fault.clone().unwrap_or_else(|| "success".to_owned())
 }
 
+/// Whether a page says that the vendor is preparing what comes.
+pub(super) fn is_pending(page: &RawPage) -> bool {
+    matches!(page.next, NextPage::Pending(_))
+}
+
+/// Whether a page is the one from before. Of what was being prepared that is not
+/// known: it may be ready by now, and who begins anew may be given another one.
+pub(super) fn is_same(before: &RawPage, again: &RawPage) -> bool {
+    before == again || is_pending(before)
+}
+
+/// The first request of a read that has records, for each kind.
+pub(super) fn first_of_each(walks: &[(Kind, Walk)]) -> Vec<(Kind, FetchRequest)> {
+    let mut first: Vec<(Kind, FetchRequest)> = Vec::new();
+    for (kind, walk) in walks {
+        if let Some(asked) = walk.pages.iter().find(|asked| !asked.page.records.is_empty())
+            && first.iter().all(|(known, _)| known != kind)
+        {
+            first.push((kind.clone(), asked.request.clone()));
+        }
+    }
+    first
+}
+
 /// A read to its end; with the most requests of a call.
-pub(super) async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, mut request: FetchRequest) -> (Walk, usize) {
+pub(super) async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, request: FetchRequest) -> (Walk, usize) {
+    lab.begin_walk();
+    let walked = pages(subject, lab, ready, request).await;
+    lab.end_walk();
+    walked
+}
+
+async fn pages(subject: &impl Subject, lab: &Lab, ready: &Ready, mut request: FetchRequest) -> (Walk, usize) {
     let mut walk = Walk { pages: Vec::new(), fault: None };
-    let mut most = 0;
+    let (mut most, mut waited) = (0, Duration::ZERO);
     let mut cursors = BTreeSet::new();
     loop {
         lab.begin();
@@ -49,10 +82,18 @@ pub(super) async fn walk(subject: &impl Subject, lab: &Lab, ready: &Ready, mut r
                     NextPage::Cursor(next) if walk.pages.len() < MOST_PAGES && cursors.insert(next.clone()) => {
                         request.cursor = Some(next);
                     }
-                    // What is being prepared is asked for again, for a while.
+                    // What is being prepared is asked for again, for a while. What is
+                    // recorded comes at once.
                     NextPage::Pending(pending) if walk.pages.len() < MOST_PAGES => {
                         if lab.is_online() {
-                            tokio::time::sleep(Duration::from_millis(pending.retry_after_ms).min(LONGEST_WAIT)).await;
+                            let asked = Duration::from_millis(pending.retry_after_ms);
+                            let wait = asked.clamp(SHORTEST_WAIT, LONGEST_WAIT);
+                            waited += wait;
+                            if waited > LONGEST_PREPARATION {
+                                walk.fault = Some("what is being prepared is not ready after 10 minutes".to_owned());
+                                break;
+                            }
+                            tokio::time::sleep(wait).await;
                         }
                         request.cursor = Some(pending.cursor);
                     }

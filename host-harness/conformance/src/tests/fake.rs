@@ -1,17 +1,21 @@
 //! The connector that keeps all promises but one.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use appsec_grant::BucketStore;
 use appsec_model::{
     Access, Completeness, Connection, Decision, DecisionBatch, DecisionOutcome, DecisionReport, Deployment, Diagnostic,
     DiagnosticLevel, DocumentFormat, DocumentHead, DocumentSummary, Error, ErrorCode, Event, EventType, FetchRequest,
-    Finding, Kind, KindAccess, KindCount, KindSupport, Location, Manifest, NextPage, Normalized, OriginNeed, Project,
+    Kind, KindAccess, KindCount, KindSupport, Location, Manifest, NextPage, Normalized, OriginNeed, Pending, Project,
     ProjectPage, ProjectRef, RawInput, RawPage, RawRecord, Rule, Scan, Scope, SecretNeed, SecretPlacement,
-    SettingProblem, WriteBack,
+    SettingProblem, Severity, WriteBack,
 };
 use appsec_sandbox::{CallFailure, CallStats, Interceptor, LogStats, Response as Reply, Still, Treatment};
 use bytes::Bytes;
@@ -21,11 +25,12 @@ use serde_json::{Value, json};
 use super::finding::finding;
 use crate::{
     lab::Lab,
-    subject::{Call, Called, ReadFile, Subject},
+    subject::{Call, Called, MOST_KEYS, ReadFile, Subject},
 };
 
 pub(super) const ORIGIN: &str = "https://fake.example";
 const MARK: &str = "placeholder-of-the-secret";
+const NEXT_PROJECTS: &str = "projects-2";
 
 /// A connector that breaks at most one promise, named by its check.
 pub(super) struct Fake {
@@ -33,9 +38,23 @@ pub(super) struct Fake {
     pub flaw: &'static str,
     /// Pages that were read, for what is another one each time.
     pub pages: AtomicUsize,
+    /// How often the vendor was asked for a report, for one that it prepares.
+    pub reports: Mutex<BTreeMap<String, usize>>,
+    /// How long the last call took.
+    pub took: Mutex<Duration>,
 }
 
 impl Fake {
+    pub(super) fn new(lab: &Arc<Lab>, flaw: &'static str) -> Self {
+        Self {
+            lab: lab.clone(),
+            flaw,
+            pages: AtomicUsize::default(),
+            reports: Mutex::default(),
+            took: Mutex::default(),
+        }
+    }
+
     fn has(&self, flaw: &str) -> bool {
         self.flaw == flaw
     }
@@ -50,12 +69,13 @@ impl Fake {
             let denied = Error::new(ErrorCode::EgressDenied, "").about(ORIGIN);
             return Err(self.or("B5", denied, unavailable(None)));
         }
-        let path = self.or("B4", path.to_owned(), format!("{path}?token={MARK}"));
+        let is_shown = self.has("B4") || (self.has("B4 fetch") && path.starts_with("/findings"));
+        let path = if is_shown { format!("{path}?token={MARK}") } else { path.to_owned() };
         let request = Request::get(format!("{ORIGIN}{path}")).header(header::AUTHORIZATION, format!("Bearer {MARK}"));
         let request = request.body(Bytes::new()).unwrap();
         let answer = match self.lab.treat(&request) {
             Treatment::Send => {
-                let response = Response::new(Bytes::from(vendor(&path).to_string()));
+                let response = Response::new(Bytes::from(self.vendor(&path).to_string()));
                 self.lab.answered(&request, &response);
                 response
             }
@@ -72,9 +92,17 @@ impl Fake {
             200 => {}
             401 => return Err(Error::new(ErrorCode::Unauthorized, detail())),
             403 => return Err(Error::new(ErrorCode::Forbidden, detail())),
+            429 if self.has("C3 waits") => {
+                // As if it had done what the vendor says, and then told of it.
+                *self.took.lock().unwrap() = Duration::from_millis(retry_after_ms.unwrap_or_default());
+                return Err(Error::new(ErrorCode::RateLimited, "").after(retry_after_ms));
+            }
             429 => return Err(Error::new(ErrorCode::RateLimited, "").after(retry_after_ms)),
             status @ 500.. => return Err(unavailable(Some(status))),
             _ => return Err(self.protocol(&path)),
+        }
+        if self.has("C14") && answer.body().len() > 1 << 20 {
+            return Err(Error::new(ErrorCode::Limit, "it is too large"));
         }
         let value: Value = serde_json::from_slice(answer.body()).map_err(|_| self.protocol(&path))?;
         if value.get("of").is_none() { Err(self.protocol(&path)) } else { Ok(value) }
@@ -124,32 +152,50 @@ impl Fake {
         }
         self.get(call, "/me").map_err(CallFailure::Contract)?;
         let before = call.bucket.values().len();
-        keep(call, &self.or("B2", "settings".to_owned(), "settings".to_owned()));
+        if before >= MOST_KEYS {
+            let error = CallFailure::Contract(Error::internal("the bucket is full"));
+            return if self.has("B6 full") { Ok(self.connection()) } else { Err(error) };
+        }
+        keep(call, "settings");
         if self.has("B2") {
             keep(call, &format!("settings-{before}"));
         }
+        Ok(self.connection())
+    }
+
+    fn connection(&self) -> Connection {
         let slug = self.or("B1", "fake", "").to_owned();
-        Ok(Connection {
+        Connection {
             deployment: Deployment { id: "1".to_owned(), slug, name: None },
             kinds: vec![KindAccess { kind: Kind::Sast, access: Access::Readable }],
             deployment_wide: false,
             diagnostics: Vec::new(),
-        })
+        }
     }
 
     fn projects(&self, call: &Call, cursor: Option<&str>) -> Result<ProjectPage, Error> {
         self.remembered(call)?;
-        if cursor.is_some() && !self.has("C2") {
-            return Err(Error::new(ErrorCode::InvalidCursor, "there is one page"));
+        let is_taken = |it: &str| {
+            it == NEXT_PROJECTS
+                || self.has("C2")
+                || (self.has("C2 fetch") && it.split('-').all(|part| part.parse::<u32>().is_ok()))
+                || (self.has("C2 own") && it.starts_with(NEXT_PROJECTS))
+        };
+        if cursor.is_some_and(|it| !is_taken(it)) {
+            return Err(Error::new(ErrorCode::InvalidCursor, "it is of nobody"));
         }
-        let listed = self.get(call, "/projects")?;
+        let listed = self.get(call, cursor.map_or("/projects", |_| "/projects/2"))?;
         let project = |it: &Value| Project {
             id: self.or("C1", it.as_str().unwrap(), "1").to_owned(),
             name: format!("acme/{}", it.as_str().unwrap()),
             ..Project::default()
         };
-        let projects = listed["of"].as_array().unwrap().iter().map(project).collect();
-        Ok(ProjectPage { projects, next: None, diagnostics: Vec::new() })
+        let listed = listed["of"].as_array().unwrap().iter().map(project);
+        let (projects, next) = match cursor {
+            None => (listed.take(1).collect(), Some(NEXT_PROJECTS.to_owned())),
+            Some(_) => (listed.skip(1).collect(), None),
+        };
+        Ok(ProjectPage { projects, next, diagnostics: Vec::new() })
     }
 
     fn page(&self, call: &Call, request: &FetchRequest) -> Result<RawPage, Error> {
@@ -163,7 +209,26 @@ impl Fake {
             return Err(Error::unsupported("the deployment"));
         };
         let invalid = || Error::new(ErrorCode::InvalidCursor, "it is of nobody");
-        let (position, page) = match request.cursor.as_deref() {
+        let is_listed = |it: &&str| self.has("C6 listed") && *it == NEXT_PROJECTS;
+        let mut cursor = request.cursor.as_deref().filter(|it| !is_listed(it));
+        if self.has("reports") && !projects.is_empty() && projects.iter().all(|it| it.name.starts_with("acme/")) {
+            let number = |it: &str| it.strip_prefix("report-").and_then(|it| it.parse::<u32>().ok());
+            match cursor.map(|it| (it, number(it))) {
+                None => {
+                    let report = self.get(call, "/reports")?;
+                    return Ok(self.pending(format!("report-{}", report["of"])));
+                }
+                Some((it, Some(number))) => match &self.get(call, &format!("/reports/{number}"))?["of"] {
+                    Value::Bool(true) => {
+                        let next = NextPage::Cursor("0-1".to_owned());
+                        return Ok(RawPage { records: Vec::new(), next, diagnostics: Vec::new() });
+                    }
+                    _ => return Ok(self.pending(it.to_owned())),
+                },
+                Some((it, None)) => cursor = Some(it),
+            }
+        }
+        let (position, page) = match cursor {
             None => (0, 1),
             Some(cursor) => match cursor.split_once('-') {
                 Some((position, page)) => (
@@ -186,10 +251,11 @@ impl Fake {
         if self.has("C3") {
             self.get(call, "/me")?;
         }
+        let of = self.or("C12 project", project.id.as_str(), "of-nobody");
         let record = |it: &Value| RawRecord {
             kind: Kind::Sast,
             id: Some(self.or("C12", it["id"].as_str().unwrap(), "1").to_owned()),
-            project: Some(ProjectRef { id: Some(project.id.clone()), name: None }),
+            project: Some(ProjectRef { id: Some(of.to_owned()), name: None }),
             body: self.or("C11", it.to_string(), json!({"made": "up"}).to_string()),
             gist: None,
         };
@@ -201,7 +267,8 @@ impl Fake {
             records = vec![records[0].clone(); 10_001];
         }
         if self.has("C5") {
-            records.rotate_left(self.pages.fetch_add(1, Ordering::Relaxed) % 2);
+            let turned = self.pages.fetch_add(1, Ordering::Relaxed) % records.len().max(1);
+            records.rotate_left(turned);
         }
         let next = match (page, position + 1 < projects.len()) {
             // It takes a short page for the last one.
@@ -211,6 +278,26 @@ impl Fake {
             (_, false) => NextPage::Complete,
         };
         Ok(RawPage { records, next, diagnostics: Vec::new() })
+    }
+
+    /// The vendor prepares what comes. Nobody would wait for it in a test.
+    fn pending(&self, cursor: String) -> RawPage {
+        let retry_after_ms = if self.lab.is_online() { 1 } else { 3_600_000 };
+        let next = NextPage::Pending(Pending { cursor, retry_after_ms });
+        RawPage { records: Vec::new(), next, diagnostics: Vec::new() }
+    }
+
+    /// What the vendor answers: to who asks for a report its number, and whether it
+    /// is ready.
+    fn vendor(&self, path: &str) -> Value {
+        let mut reports = self.reports.lock().unwrap();
+        let asked = reports.entry(path.to_owned()).or_default();
+        *asked += 1;
+        match path.strip_prefix("/reports") {
+            Some("") => json!({"of": *asked}),
+            Some(_) => json!({"of": *asked > 2}),
+            None => vendor(path),
+        }
     }
 
     /// The records of a file.
@@ -289,14 +376,30 @@ impl Fake {
             if self.has("D6") {
                 title = format!("{title}, seen with {MARK}");
             }
-            normalized.findings.push(Finding {
-                location: Some(Location {
-                    path: self.or("D5", text("path"), format!("/home/me/{}", text("path"))),
-                    start_line: Some(7),
-                    ..Location::default()
-                }),
-                ..finding(index, self.or("F2", text("id"), text("id") + "-2"), text("project"), text("rule"), title)
+            let line = found["line"].as_u64().and_then(|line| u32::try_from(line).ok());
+            let mut finding =
+                finding(index, self.or("F2", text("id"), text("id") + "-2"), text("project"), text("rule"), title);
+            finding.location = Some(Location {
+                path: self.or("D5", text("path"), format!("/home/me/{}", text("path"))),
+                start_line: line,
+                ..Location::default()
             });
+            if self.has("D5 line") {
+                finding.identity.key = format!("{}:{line:?}", finding.identity.key);
+            }
+            finding.vendor_severity = found["severity"].as_str().map(str::to_owned);
+            if found["severity"].as_str() != Some("high") && !self.has("D5 severity") {
+                finding.severity = Severity::Unknown;
+                normalized.diagnostics.push(Diagnostic {
+                    level: DiagnosticLevel::Warning,
+                    code: "unknown-severity".to_owned(),
+                    index: Some(index),
+                    id: None,
+                    pointer: None,
+                    message: "the severity is not known".to_owned(),
+                });
+            }
+            normalized.findings.push(finding);
         }
         Ok(normalized)
     }
@@ -380,6 +483,7 @@ impl Subject for Fake {
     }
 
     async fn fetch_findings(&self, call: &Call, request: FetchRequest) -> Called<RawPage> {
+        *self.took.lock().unwrap() = Duration::ZERO;
         called(self.page(call, &request))
     }
 
@@ -398,7 +502,10 @@ impl Subject for Fake {
             RawInput::Records(records) => records,
             RawInput::Document(file) => self.read(&file.head, &file.content).map_err(CallFailure::Contract)?,
         };
-        self.findings(still, &records).map(reply)
+        let mut reply = self.findings(still, &records).map(reply)?;
+        reply.report.elapsed = Duration::from_millis(self.or("G2", 40, 70));
+        reply.report.peak_memory_bytes = self.or("G2 memory", 10 << 20, 14 << 20);
+        Ok(reply)
     }
 
     async fn interpret_event(&self, _: Still, _: &[u8]) -> Called<Event> {
@@ -406,8 +513,8 @@ impl Subject for Fake {
         called(self.or("D9", Err(Error::unsupported("events")), Ok(event)))
     }
 
-    async fn read_file(&self, head: DocumentHead, content: &[u8], piece: usize) -> Result<ReadFile, CallFailure> {
-        let mut records = self.read(&head, content).map_err(CallFailure::Contract)?;
+    async fn read_file(&self, head: DocumentHead, pieces: &[&[u8]]) -> Result<ReadFile, CallFailure> {
+        let mut records = self.read(&head, &pieces.concat()).map_err(CallFailure::Contract)?;
         let summary = DocumentSummary {
             format: "list".to_owned(),
             origin: None,
@@ -419,10 +526,15 @@ impl Subject for Fake {
             scanned: None,
             diagnostics: Vec::new(),
         };
-        if self.has("D8") && piece < content.len() {
+        let is_small = pieces.iter().any(|piece| piece.len() == 1);
+        if (self.has("D8") && pieces.len() > 1) || (self.has("D8 small") && is_small) {
             records.pop();
         }
         Ok(ReadFile { summary, records })
+    }
+
+    fn took(&self) -> Duration {
+        *self.took.lock().unwrap()
     }
 
     fn log(&self) -> Vec<(&'static str, LogStats)> {
@@ -434,7 +546,7 @@ impl Subject for Fake {
 
 /// What the vendor answers.
 fn vendor(path: &str) -> Value {
-    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7});
+    let found = |id: &str, project: &str| json!({"id": id, "project": project, "rule": "injection", "path": "src/a.py", "line": 7, "severity": "high"});
     let path = path.split('?').next().unwrap_or_default();
     match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "projects", ..] => json!({"of": ["1", "2"]}),
