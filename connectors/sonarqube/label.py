@@ -36,6 +36,8 @@ def revision(folder):
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        # In a folder that another repository ignores nothing is uncommitted, either.
+        git("ls-files", "--error-unmatch", "app.py")
         return "" if git("status", "--porcelain", "--", ".") else git("rev-parse", "HEAD")
     except (OSError, subprocess.CalledProcessError):
         return ""
@@ -56,7 +58,7 @@ def main(path, name, version, license, source, *linked):
         component.write(section("version", version.encode()))
         component.write(section("licenses", license.encode()))
         component.write(section("source", source.encode()))
-        component.write(section("revision", revision(file.resolve().parent).encode()))
+        component.write(section("revision", revision(pathlib.Path(__file__).resolve().parent).encode()))
         component.write(section(".dep-v0", zlib.compress(listed, 9)))
 
 

@@ -4,8 +4,11 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
+    future::Future,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use appsec_model::{Manifest, OauthClient, SecretPlacement, Timestamp};
@@ -80,8 +83,12 @@ impl Options {
     /// The same over a network of another kind. Recorded answers do not change:
     /// nothing is tried twice.
     pub(crate) fn over(self, network: Arc<Lab>) -> Self {
-        let tries = if network.is_online() { self.retry.tries } else { 1 };
-        Self { retry: RetryPolicy { tries, ..self.retry }, network: Some(network), ..self }
+        let (tries, waiter): (_, Arc<dyn Sleep>) = match network.is_online() {
+            true => (self.retry.tries, self.waiter),
+            // What is recorded is there already.
+            false => (1, Arc::new(AtOnce)),
+        };
+        Self { retry: RetryPolicy { tries, ..self.retry }, waiter, network: Some(network), ..self }
     }
 
     /// The same with a secret from a source that can be read only once.
@@ -99,6 +106,15 @@ impl Options {
             Some(network) if !network.is_online() => Ok(Some(Secret::typed(NO_SECRET)?)),
             _ => Ok(self.secret.clone()),
         }
+    }
+}
+
+/// Waits for nothing.
+struct AtOnce;
+
+impl Sleep for AtOnce {
+    fn wait(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::task::yield_now())
     }
 }
 
@@ -272,6 +288,11 @@ impl Host {
         VendorAccess { secrets, proxies, renew }: VendorAccess,
         bucket: Arc<dyn BucketStore>,
     ) -> Result<Channel, Error> {
+        // A newer version may need more of them than were given when it was added.
+        let is_given = |variable: &String| secrets.iter().any(|(given, _)| given == variable);
+        if let Some(need) = manifest.secrets.iter().find(|need| !is_given(&need.variable)) {
+            return Err(Error::NoSecret(need.variable.clone()));
+        }
         let revealed: Vec<&str> = secrets.iter().map(|(_, secret)| secret.reveal()).collect();
         let own = revealed.is_empty().then_some((tenant.as_str(), instance.id));
         if let Some(network) = &self.options().network {

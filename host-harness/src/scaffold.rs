@@ -222,7 +222,11 @@ impl Language {
             path if path.starts_with("src/") => (path, example(&filled(text))),
             path => (path, filled(text)),
         });
-        own.chain(WIT.iter().map(|(path, text)| (*path, (*text).to_owned()))).collect()
+        let wit = WIT.iter().map(|(path, text)| match path.ends_with(".md") {
+            true => (*path, outside(text)),
+            false => (*path, (*text).to_owned()),
+        });
+        own.chain(wit).collect()
     }
 
     /// Makes the folder of a connector; it must not be there.
@@ -244,6 +248,31 @@ impl Language {
         }
         Ok(Scaffolded { folder: folder.to_owned(), language: self, files, build: self.build().to_owned() })
     }
+}
+
+/// A page of the contract as it stands elsewhere: what is not beside it there is named
+/// in place of a link.
+fn outside(page: &str) -> String {
+    let mut parts = page.split("](");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let Some((target, rest)) = part.split_once(')') else {
+            text.push_str(&format!("]({part}"));
+            continue;
+        };
+        let path = match target.strip_prefix("../") {
+            Some(path) => Some(path.to_owned()),
+            None => target.starts_with("example/").then(|| format!("wit/{target}")),
+        };
+        match path.zip(text.rfind('[')) {
+            Some((path, at)) => {
+                text.remove(at);
+                text.push_str(&format!(" (`{path}` in the repository of the host){rest}"));
+            }
+            None => text.push_str(&format!("]({target}){rest}")),
+        }
+    }
+    text
 }
 
 /// A lock file of cargo with its packages in the order of their names, which is that
@@ -288,6 +317,17 @@ mod tests {
             let named = |word: &str| files.iter().any(|(_, text)| text.contains(word));
             assert!(named("acme-scanner") && named("ACME_SCANNER_TOKEN"), "{language:?}");
             assert!(!files.iter().any(|(path, text)| path.starts_with("src") && text.contains("\"example\"")));
+        }
+    }
+
+    #[test]
+    fn pages_of_the_contract_link_to_nothing_that_is_not_there() {
+        let files = Language::Rust.files(&"acme".parse().unwrap());
+        for (page, text) in files.iter().filter(|(path, _)| path.starts_with("wit/") && path.ends_with(".md")) {
+            for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+                let is_there = |it: &str| it.is_empty() || files.iter().any(|(path, _)| *path == format!("wit/{it}"));
+                assert!(target.starts_with("https://") || is_there(target), "{page}: {target}");
+            }
         }
     }
 

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 
 use appsec_model::Timestamp;
 
-pub(crate) use self::instance::needed_origins;
+pub(crate) use self::instance::{needed_origins, secret_sources};
 pub use self::{
     advisories::AdvisoryImport,
     alerts::{AlertList, AlertReceiver, AlertReport},

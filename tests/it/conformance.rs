@@ -29,6 +29,7 @@ async fn the_semgrep_connector_keeps_every_promise_of_the_contract() {
         record: matches!(vendor, Answers::Origins(_)),
         vendor,
         secret: context.semgrep("code", settings(json!({}))).secret,
+        secrets: Default::default(),
         plan: ConformancePlan { is_strict: true, samples: samples(), ..ConformancePlan::default() },
     };
     let judge = async |vendor: Answers| {

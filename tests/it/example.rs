@@ -121,6 +121,7 @@ async fn it_keeps_every_promise_of_the_contract() {
         previous: Some(ConnectorSource::File { path: EXAMPLE_CONNECTOR.into() }),
         record: false,
         secret: Some(SecretSource::File { path: folder.path().join("token") }),
+        secrets: Default::default(),
         plan: ConformancePlan { is_strict: true, ..ConformancePlan::default() },
     };
     let report = Harness::new(Options::new(folder.path().join("data"))).conformance(asked).await.unwrap().report;

@@ -42,6 +42,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         vendor: vendor.answers.clone().unwrap_or(Answers::Origins(Vec::new())),
         record: vendor.record.is_some(),
         secret: vendor.secret.clone(),
+        secrets: vendor.secrets.clone(),
         settings: vendor.settings.clone(),
     };
     let called = wait(context.output, "Calling", context.harness.call(asked)).await?;

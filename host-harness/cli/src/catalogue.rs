@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use host_harness::{
     AddedCatalogue, Catalogue, CatalogueBuild, CatalogueList, CatalogueSearch, OutdatedList, UnreadCatalogue,
-    grant::{CatalogueName, counted},
+    grant::{CatalogueName, Code, counted},
     store::Interval,
 };
 
@@ -145,7 +145,7 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
             let valid_for = expires_in.duration();
             let build = CatalogueBuild { file, components, base, reports, yank, deprecate, valid_for };
             let file = build.file.display().to_string();
-            let built = harness.build_catalogue(build).await?;
+            let built = harness.build_catalogue(build).await.map_err(|error| own(error.into()))?;
             output.result(&built, |it| show_built(output, it, &file))?;
         }
         Command::Sign { file, secret_key_file } => {
@@ -166,6 +166,14 @@ pub async fn exec(context: &Context, command: Command) -> Result<ExitCode, Failu
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A fault of one's own catalogue: its publisher is who reads this.
+fn own(failure: Failure) -> Failure {
+    match failure.report.code == Code::CatalogueInvalid.as_str() {
+        true => failure.with_hint("correct what it names, and build it again; nothing was written"),
+        false => failure,
+    }
 }
 
 fn exit_code(unread: &[UnreadCatalogue]) -> ExitCode {

@@ -192,6 +192,7 @@ impl Asked {
             vendor: self.answers()?,
             record: self.vendor.record.is_some(),
             secret: self.vendor.secret.clone(),
+            secrets: self.vendor.secrets.clone(),
             previous: self.previous.clone(),
             plan: self.plan()?,
         };
@@ -317,6 +318,7 @@ mod tests {
                 scrub: Vec::new(),
                 settings: Map::new(),
                 secret: None,
+                secrets: Default::default(),
             },
             samples: vec![path("given.json")],
             only: Vec::new(),

@@ -44,8 +44,9 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
         vendor: vendor.answers.clone().unwrap_or(Answers::Origins(Vec::new())),
         record: vendor.record.is_some(),
         secret: vendor.secret.clone(),
+        secrets: vendor.secrets.clone(),
         settings: vendor.settings.clone(),
-        selection: Selection { kinds: args.kinds, projects: args.projects },
+        selection: Selection { kinds: args.kinds, projects: args.projects, ..Selection::default() },
     };
     let shown = Shown::new(context.output, "rehearsal");
     let rehearsed = context.harness.rehearse(asked, shown.progress()).await;

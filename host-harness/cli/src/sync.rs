@@ -150,7 +150,7 @@ pub async fn exec(context: &Context, args: Args) -> Result<ExitCode, Failure> {
             None => {}
         }
         let recording = tenant.recording(&name).await.map_err(Failure::from).map_err(told)?;
-        vendor::keep(args.tape.record.as_deref(), recording.as_deref())?;
+        vendor::keep(args.tape.record.as_deref(), &args.tape.scrub, recording.as_deref())?;
         let Some(run) = outcomes.note(outcome.map_err(Failure::from).map_err(told)) else { continue };
         outcomes.lacks(!run.is_whole());
         let kept = tenant.vanishing(run.id, None).await.map_err(Failure::from).map_err(told);

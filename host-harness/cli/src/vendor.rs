@@ -1,6 +1,9 @@
 //! Who answers a connector that is tried: the vendor, or recorded answers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use host_harness::{
     Answers,
@@ -10,7 +13,12 @@ use host_harness::{
 };
 use serde_json::{Map, Value};
 
-use super::{Context, error::Failure, instance::SettingsArgs, secret::SecretArgs};
+use super::{
+    Context,
+    error::Failure,
+    instance::SettingsArgs,
+    secret::{EachArgs, SecretArgs},
+};
 
 /// Options of commands that can do without a vendor.
 #[derive(clap::Args)]
@@ -21,6 +29,9 @@ pub struct TapeArgs {
     /// Use recorded answers instead of a vendor; no token is needed
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "token"])]
     pub cassette: Option<PathBuf>,
+    /// Replace in the recording what answers have at this JSON Pointer, such as /projects/*/name (repeatable)
+    #[arg(long, value_name = "POINTER", requires = "record", conflicts_with = "cassette", value_parser = pointer)]
+    pub scrub: Vec<String>,
 }
 
 /// Options of commands that try a connector.
@@ -31,13 +42,12 @@ pub struct VendorArgs {
     pub against: Vec<Origin>,
     #[command(flatten)]
     pub tape: TapeArgs,
-    /// Replace in the recording what answers have at this JSON Pointer, such as /projects/*/name (repeatable)
-    #[arg(long, value_name = "POINTER", requires = "record", conflicts_with = "cassette", value_parser = pointer)]
-    pub scrub: Vec<String>,
     #[command(flatten)]
     pub settings: SettingsArgs,
     #[command(flatten)]
     pub secret: SecretArgs,
+    #[command(flatten)]
+    pub each: EachArgs,
 }
 
 fn pointer(text: &str) -> Result<String, String> {
@@ -58,6 +68,8 @@ pub struct Vendor {
     pub scrub: Vec<String>,
     pub settings: Map<String, Value>,
     pub secret: Option<SecretSource>,
+    /// The same of each of several, by variable.
+    pub secrets: BTreeMap<String, SecretSource>,
 }
 
 impl VendorArgs {
@@ -66,24 +78,16 @@ impl VendorArgs {
             Some(path) => Some(Answers::Cassette(read(path)?)),
             None => Some(self.against).filter(|it| !it.is_empty()).map(Answers::Origins),
         };
-        let (secret, settings) = (self.secret.source()?, self.settings.read()?);
-        let TapeArgs { record, cassette } = self.tape;
-        Ok(Vendor { answers, cassette, record, scrub: self.scrub, settings, secret })
+        let (secret, secrets, settings) = (self.secret.source()?, self.each.sources()?, self.settings.read()?);
+        let TapeArgs { record, cassette, scrub } = self.tape;
+        Ok(Vendor { answers, cassette, record, scrub, settings, secret, secrets })
     }
 }
 
 impl Vendor {
     /// Keeps what was recorded, where that was asked for.
     pub fn keep(&self, cassette: Option<&str>) -> Result<(), Failure> {
-        let scrubbed = |text: &str| {
-            let told = |problem: String| {
-                let message = format!("the cassette is not written: {problem}");
-                Failure::new("cassette-scrub", message, Some("give --scrub the place of names in the vendor's answers"))
-            };
-            Cassette::scrub(text, &self.scrub).map_err(told)
-        };
-        let scrubbed = cassette.filter(|_| !self.scrub.is_empty()).map(scrubbed).transpose()?;
-        keep(self.record.as_deref(), scrubbed.as_deref().or(cassette))
+        keep(self.record.as_deref(), &self.scrub, cassette)
     }
 }
 
@@ -108,13 +112,16 @@ pub fn read(path: &Path) -> Result<Cassette, Failure> {
     Cassette::read(&text).map_err(|error| host_harness::Error::from(error).into())
 }
 
-/// Keeps what was recorded, where that was asked for. It holds what the vendor
-/// says of an account.
-pub fn keep(path: Option<&Path>, cassette: Option<&str>) -> Result<(), Failure> {
-    if let (Some(path), Some(text)) = (path, cassette) {
-        write_private(path, text.as_bytes()).map_err(|error| unwritten(path, &error))?;
-    }
-    Ok(())
+/// Keeps what was recorded, where that was asked for, under other names where
+/// these are not to be in it. It holds what the vendor says of an account.
+pub fn keep(path: Option<&Path>, scrub: &[String], cassette: Option<&str>) -> Result<(), Failure> {
+    let (Some(path), Some(text)) = (path, cassette) else { return Ok(()) };
+    let told = |problem: String| {
+        let message = format!("the cassette is not written: {problem}");
+        Failure::new("cassette-scrub", message, Some("give --scrub the place of names in the vendor's answers"))
+    };
+    let text = Cassette::scrub(text, scrub).map_err(told)?;
+    write_private(path, text.as_bytes()).map_err(|error| unwritten(path, &error))
 }
 
 pub fn unwritten(path: &Path, error: &dyn std::error::Error) -> Failure {

@@ -1,6 +1,6 @@
 //! One function of a connector, called by itself.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use appsec_conformance::Scratch;
 use appsec_grant::SecretSource;
@@ -81,6 +81,8 @@ pub struct FunctionCall {
     /// Where its secrets are read from; by default from the environment
     /// variables that it names.
     pub secret: Option<SecretSource>,
+    /// The same of each of several, by variable.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// Its settings: `configure` is called with them before what needs it.
     pub settings: Map<String, Value>,
 }
@@ -133,7 +135,7 @@ impl Harness {
     /// Calls one function of a connector. What it keeps in its bucket is
     /// forgotten afterwards.
     pub async fn call(&self, asked: FunctionCall) -> Result<Called, Error> {
-        let FunctionCall { connector, function, input, vendor, record, secret, mut settings } = asked;
+        let FunctionCall { connector, function, input, vendor, record, secret, secrets, mut settings } = asked;
         let loaded = self.connector(&connector).await?.connector;
         let name = connector.to_string();
         let read = Input { function, bytes: &input };
@@ -154,7 +156,7 @@ impl Harness {
         if function == Function::Configure && !read.is_empty() {
             settings.extend(read.json::<Map<String, Value>>()?);
         }
-        let bench = self.workbench(&loaded, &name, &vendor, secret.as_ref(), settings).await?;
+        let bench = self.workbench(&loaded, &name, &vendor, (secret.as_ref(), &secrets), settings).await?;
         let grant =
             Grant { instance_path: name, http: Some(bench.http.clone()), bucket: Some(Arc::<Scratch>::default()) };
         let made = async {

@@ -24,6 +24,8 @@ pub struct Conformance {
     /// Where its secrets are read from; by default from the environment
     /// variables that it names.
     pub secret: Option<SecretSource>,
+    /// The same of each of several, by variable.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// The version before, to compare it with.
     pub previous: Option<ConnectorSource>,
     /// Which checks, and with which settings.
@@ -68,7 +70,8 @@ pub struct Judged {
 impl Harness {
     /// Judges a connector. Nothing is stored of what it fetches.
     pub async fn conformance(&self, asked: Conformance) -> Result<Judged, Error> {
-        let Conformance { connector, vendor, record, secret, previous, mut plan } = asked;
+        let Conformance { connector, vendor, record, secret, secrets, previous, mut plan } = asked;
+        let from = (secret.as_ref(), &secrets);
         let code = self.host.component(&connector)?;
         let loaded = match self.runtime()?.load(&code) {
             Ok(loaded) => loaded,
@@ -83,13 +86,13 @@ impl Harness {
         };
         plan.has_previous = before.is_some();
         let (name, settings) = (connector.to_string(), std::mem::take(&mut plan.settings));
-        let bench = self.workbench(&loaded, &name, &vendor, secret.as_ref(), settings).await?;
+        let bench = self.workbench(&loaded, &name, &vendor, from, settings).await?;
         plan.settings = bench.settings.clone();
         // A sync that is interrupted is to be seen to be.
         let retry = RetryPolicy { tries: 1, ..self.options().retry.clone() };
         let options = Options { retry, secret: bench.secret.clone(), ..self.options().clone() };
         let scratch = self.scratch(options.over(bench.network.clone()))?;
-        let stage = ScratchStage::new(scratch, bench.setup(&connector, secret.as_ref()));
+        let stage = ScratchStage::new(scratch, bench.setup(&connector, from));
         let report = judge_component(loaded, before, bench.http.clone(), &bench.network, &stage, &plan).await;
         if let Some(missing) = bench.network.missing() {
             return Err(missing.into());

@@ -1,6 +1,6 @@
 //! A sync into a store that is gone afterwards: what a connector would bring.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use appsec_grant::{InstanceName, SecretSource, TenantId};
 use appsec_ingest::{Progress, Selection, SyncOptions};
@@ -33,6 +33,8 @@ pub struct Rehearsal {
     /// Where its secrets are read from; by default from the environment
     /// variables that it names.
     pub secret: Option<SecretSource>,
+    /// The same of each of several, by variable.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// Its settings.
     pub settings: Map<String, Value>,
     /// What to fetch.
@@ -75,7 +77,8 @@ const MOST_SHOWN: u32 = 8;
 impl Harness {
     /// Syncs a connector into a store that nobody keeps.
     pub async fn rehearse(&self, asked: Rehearsal, progress: Progress) -> Result<Rehearsed, Error> {
-        let Rehearsal { path: (tenant, name), connector, vendor, record, secret, mut settings, selection } = asked;
+        let Rehearsal { path: (tenant, name), connector, vendor, record, secret, secrets, mut settings, selection } =
+            asked;
         let origins = vendor.origins(&mut settings)?;
         let manifest = self.connector(&connector).await?.manifest;
         point_at(&manifest, &origins, &mut settings);
@@ -86,7 +89,7 @@ impl Harness {
             allow_origins: Vec::new(),
             allow_private_origins: origins,
             secret,
-            secrets: Default::default(),
+            secrets,
             store_secret: false,
             proxy: None,
         };

@@ -1,7 +1,7 @@
 //! A connector as its author tries it: before a vendor, recorded answers or
 //! nobody, with nothing stored.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use appsec_conformance::{Cassette, Head, Lab};
 use appsec_grant::{Addresses, EgressPolicy, InstanceName, Origin, Secret, SecretSource};
@@ -14,7 +14,7 @@ use super::Harness;
 use crate::{
     error::Error,
     host::{Secrets, placed},
-    tenant::{Setup, needed_origins},
+    tenant::{Setup, needed_origins, secret_sources},
 };
 
 /// Who answers a connector that is tried.
@@ -87,9 +87,9 @@ impl Workbench {
     pub fn setup(
         &self,
         connector: &ConnectorSource,
-        secret: Option<&SecretSource>,
+        (secret, secrets): (Option<&SecretSource>, &BTreeMap<String, SecretSource>),
     ) -> impl Fn(InstanceName) -> Setup + use<> {
-        let (connector, secret) = (connector.clone(), secret.cloned());
+        let (connector, secret, secrets) = (connector.clone(), secret.cloned(), secrets.clone());
         let (settings, origins) = (self.settings.clone(), self.given.clone());
         move |name| Setup {
             name,
@@ -98,7 +98,7 @@ impl Workbench {
             allow_origins: Vec::new(),
             allow_private_origins: origins.clone(),
             secret: secret.clone(),
-            secrets: Default::default(),
+            secrets: secrets.clone(),
             store_secret: false,
             proxy: None,
         }
@@ -120,10 +120,12 @@ impl Harness {
         connector: &Connector,
         name: &str,
         vendor: &Answers,
-        secret: Option<&SecretSource>,
+        (secret, secrets): (Option<&SecretSource>, &BTreeMap<String, SecretSource>),
         mut settings: Map<String, Value>,
     ) -> Result<Workbench, Error> {
         let network = Arc::new(vendor.network());
+        network.belongs_to(&connector.inspection().sha256);
+        let each = secrets;
         let options = self.options().clone().over(network.clone());
         let options = if network.is_online() { options.with_secret(secret)? } else { options };
         let stand_in = options.stand_in()?;
@@ -140,14 +142,13 @@ impl Harness {
                 origins.iter().for_each(|origin| policy.grant(origin.clone(), Addresses::Public));
             }
             // Without the vendor none is needed, and what stands for it is looked for all the same.
-            for need in &manifest.secrets {
-                let source = secret.cloned().unwrap_or(SecretSource::Variable { name: need.variable.clone() });
+            for (variable, source) in secret_sources(manifest, secret, each)? {
                 let value = match &stand_in {
                     Some(secret) => secret.clone(),
                     None => source.read()?,
                 };
                 network.keep_out(value.reveal());
-                secrets.push((need.variable.clone(), value));
+                secrets.push((variable, value));
             }
         }
         for origin in &given {

@@ -13,7 +13,9 @@ impl Tenant {
             return Ok(None);
         };
         let instance = self.instance(name).await?;
-        let manifest = self.loaded(&instance).await?.manifest;
+        let loaded = self.loaded(&instance).await?;
+        network.belongs_to(&loaded.connector.inspection().sha256);
+        let manifest = loaded.manifest;
         let origins = needed_origins(&manifest, &instance.made.settings)?;
         let origins = origins.iter().map(ToString::to_string).collect();
         let head = Head::new(manifest.id.clone(), manifest.version.clone(), origins, instance.made.settings);

@@ -48,7 +48,8 @@ harness conformance acme.wasm --against https://api.acme.example --token-file to
 `--record FILE` writes what the vendor answered to a file, one exchange a line; `--cassette FILE` judges against it, where
 there is no vendor and no account. The token is not in it: the connector never has it. People's mail addresses are
 replaced, of the headers only those are kept that answers are read by, and a recording in which the token is found, plain
-or encoded, is not written. It holds what the vendor says of your projects: look at it before you publish it.
+or encoded, is not written. It holds what the vendor says of your projects: look at it before you publish it, and give
+`--scrub POINTER` the places of names that are to be called something else (`/projects/*/name`).
 
 `--sample FILE`, once for each format that the connector reads, is what files are tried with. `--previous OLD.wasm` judges
 it beside the version before: settings and identities that people have by now are promises, too. `--watch` judges again
@@ -64,6 +65,8 @@ page_size = 100
 [skip]
 C9 = \"the vendor has no dates\"
 ```
+
+`--only` runs some checks: the exit code is about those, and the report is no more than incomplete.
 
 Exit codes: 0 if every `must` holds, 1 if one is broken, 3 if one could not be checked. `--skip CHECK=REASON` skips a
 check and records why; `--strict` counts each `should` like a `must` and allows no skipped check.
