@@ -260,10 +260,14 @@ fn outside(page: &str) -> String {
             text.push_str(&format!("]({part}"));
             continue;
         };
-        let path = match target.strip_prefix("../") {
-            Some(path) => Some(path.to_owned()),
-            None => target.starts_with("example/").then(|| format!("wit/{target}")),
-        };
+        let page = target.split('#').next().unwrap_or_default();
+        let is_there = page.is_empty()
+            || target.starts_with("https://")
+            || WIT.iter().any(|(path, _)| path.strip_prefix("wit/") == Some(page));
+        let path = (!is_there).then(|| match target.strip_prefix("../") {
+            Some(path) => path.to_owned(),
+            None => format!("wit/{target}"),
+        });
         match path.zip(text.rfind('[')) {
             Some((path, at)) => {
                 text.remove(at);
