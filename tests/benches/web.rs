@@ -71,7 +71,7 @@ fn main() {
         events: None,
     };
     let server = tokio.block_on(Server::bind(context.harness.clone(), options)).unwrap();
-    let address = server.address().unwrap().to_string();
+    let address = server.address().to_string();
     let serving = tokio.spawn(server.run(stop.clone()));
     let link = links.lock().unwrap()[0].clone();
     let entered = ask(&address, link.strip_prefix(&format!("http://{address}")).unwrap(), "");

@@ -334,6 +334,6 @@ mod tests {
             fs::write(path(name), longer).unwrap();
             assert_ne!(before, asked.stamps(), "{name}");
         }
-        assert_eq!(asked.file().unwrap().samples, [PathBuf::from(path("named.json"))]);
+        assert_eq!(asked.file().unwrap().samples, [path("named.json")]);
     }
 }
