@@ -294,7 +294,7 @@ fn show(output: Output, report: &ConformanceReport, has_vendor: bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::fs;
 
     use host_harness::store::ConnectorSource;
     use serde_json::Map;
