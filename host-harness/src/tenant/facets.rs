@@ -40,7 +40,37 @@ pub struct FacetValue {
     pub total: Total,
 }
 
+/// The filters beside which findings are counted at once for each word of others: those
+/// that indexes decide, and what is no filter. Any other is looked for in every row, for
+/// each word once more.
+const COUNTED_AT_ONCE: [&str; 14] = [
+    "kind",
+    "severity",
+    "min-severity",
+    "min-priority",
+    "status",
+    "include-closed",
+    "package",
+    "advisory",
+    "identifier",
+    "last-seen-since",
+    "changed-since",
+    "project",
+    "instance",
+    "repository",
+];
+
 impl Tenant {
+    /// The facets of a list that are shown beside it; none where they would take longer
+    /// than the list.
+    pub async fn quick_facets(&self, query: &Query) -> Result<Vec<Facet>, Error> {
+        let is_filter = |name: &str| query.list().field(name).is_ok_and(|it| it.group != Group::Output);
+        match query.pairs().iter().all(|(name, _)| COUNTED_AT_ONCE.contains(name) || !is_filter(name)) {
+            true => Ok(self.finding_facets(query).await?.facets),
+            false => Ok(Vec::new()),
+        }
+    }
+
     /// How many findings the list of a query would have for each value of a field,
     /// counted at one moment.
     pub async fn finding_facets(&self, query: &Query) -> Result<FindingFacets, Error> {
@@ -107,4 +137,28 @@ fn with(query: &Query, name: &str, value: &str) -> Result<Query, Error> {
     let pairs: Vec<_> = query.pairs().into_iter().filter(|(other, _)| is_other(other)).collect();
     let pairs = pairs.iter().map(|(name, value)| (*name, value.as_str()));
     Ok(Query::parse(query.list(), pairs.chain([(name, value)]))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::COUNTED_AT_ONCE;
+    use crate::{
+        query::{List, Query, View},
+        test_context::TestContext,
+    };
+
+    #[tokio::test]
+    async fn words_are_counted_beside_filters_that_indexes_decide_alone() {
+        let context = TestContext::new();
+        let tenant = context.tenant("default");
+        let list = List::Findings(View::All);
+        let fields = async |pairs: &[(&str, &str)]| {
+            let query = Query::parse(list, pairs.iter().copied()).unwrap();
+            tenant.quick_facets(&query).await.unwrap().len()
+        };
+        let is_field = |name: &str| list.field(name).is_ok();
+        assert!(COUNTED_AT_ONCE.into_iter().all(is_field));
+        assert_eq!((fields(&[]).await, fields(&[("severity", "high"), ("columns", "id")]).await), (4, 4));
+        assert_eq!((fields(&[("text", "x")]).await, fields(&[("kind", "sca"), ("min-cvss", "7")]).await), (0, 0));
+    }
 }

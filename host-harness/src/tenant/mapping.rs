@@ -40,7 +40,7 @@ pub struct Acceptance {
 pub struct ScanFieldChanges {
     /// Fields to forget: `environment`, `branch`, `tag`, `metadata`, or a key of that.
     pub clear: Vec<String>,
-    /// Fields to set; those that are none stay.
+    /// Where what is scanned runs. Of this and of all below, what is none stays.
     pub environment: Option<String>,
     /// The branch that is scanned.
     pub branch: Option<String>,

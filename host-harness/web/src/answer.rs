@@ -141,6 +141,14 @@ impl Fault {
     }
 }
 
+/// The same answer as a file of this name. Names of tenants are checked where they are made.
+pub(crate) fn attachment(mut answer: Response<Body>, name: &str) -> Answer {
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
+    let name = name.map_err(|_| Fault::not_found("such tenant"))?;
+    answer.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+    Ok(answer)
+}
+
 /// A document.
 pub(crate) fn json(document: &impl Serialize) -> Response<Body> {
     let mut bytes = Vec::new();

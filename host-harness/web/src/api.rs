@@ -2,7 +2,6 @@
 
 mod act;
 mod advisories;
-pub(crate) mod backup;
 mod decide;
 mod etag;
 mod export;
@@ -35,6 +34,7 @@ use crate::{
     FILE_BYTES, Site,
     answer::json,
     asked::{Answer, Asked, apart, apart_with, tenant},
+    backup::backup,
     pages::reference::OPENAPI,
     table::Routes,
 };
@@ -126,7 +126,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart(repositories::remove),
         )
         .read(at!("/tenants/{tenant}/status"), Read, status)
-        .change(POST, at!("/tenants/{tenant}/backup"), (Administer, "back up"), backup::backup)
+        .change(POST, at!("/tenants/{tenant}/backup"), (Administer, "back up"), backup)
         .hand_out(
             (at!("/tenants/{tenant}/findings/export/{format}"), takes::export(View::All)),
             (Read, "export"),

@@ -10,6 +10,7 @@ mod access;
 mod answer;
 mod api;
 mod asked;
+mod backup;
 mod events;
 mod jobs;
 mod listen;

@@ -44,6 +44,7 @@ use crate::{
     FILE_BYTES,
     answer::{self, Fault},
     asked::{apart, apart_with},
+    backup::backup,
     problems::Own,
     table::Routes,
 };
@@ -173,7 +174,7 @@ pub(crate) fn routes(routes: Routes) -> Routes {
             apart_with(delete::delete),
         )
         .read("/t/{tenant}/mapping", Read, apart(mapping::page))
-        .change(POST, "/t/{tenant}/backup", (Administer, "back up"), crate::api::backup::backup)
+        .change(POST, "/t/{tenant}/backup", (Administer, "back up"), backup)
         .change(POST, "/t/{tenant}/mapping/accept", (Manage, "accept mapping"), apart_with(mapping::accept))
         .change(POST, "/t/{tenant}/mapping/mode", (Manage, "set mapping mode"), apart_with(mapping::set_mode))
         .change(POST, "/t/{tenant}/mapping/set", (Manage, "change mapping"), apart_with(mapping::set))

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, RawQuery, Request, State},
+    extract::{DefaultBodyLimit, Extension, RawQuery, Request, State},
     middleware::{self, Next},
     response::IntoResponse,
     routing::{MethodFilter, get},
@@ -22,8 +22,12 @@ use self::packed::Packable;
 use crate::{
     Site,
     access::{Refusal, is_of_owner, may_lead_here},
-    answer::{Fault, HEADERS, html},
-    api, events, pages, probes,
+    answer::{Answer, Fault, HEADERS, html},
+    api,
+    asked::Form,
+    events,
+    listen::Ends,
+    pages, probes,
     problems::{self, Own},
     table::{API, Routes, record, refused},
 };
@@ -174,14 +178,13 @@ fn page_of(request: &Request) -> Option<String> {
 
 /// Lets a browser in that runs under the user of the server, and leads it to the page
 /// that it asked for.
-async fn enter_as_owner(State(site): State<Arc<Site>>, request: Request) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY_BYTES).await.unwrap_or_default();
-    let to = url::form_urlencoded::parse(&body).find(|(name, _)| name == "to").map(|(_, to)| to.into_owned());
-    let entered = match site.gate.enter_as_owner(head.extensions.get().copied(), &head.headers).await {
-        Ok(entered) => entered,
-        Err(error) => return Fault::from(error).into_response(),
-    };
+async fn enter_as_owner(
+    State(site): State<Arc<Site>>,
+    ends: Option<Extension<Ends>>,
+    headers: HeaderMap,
+    form: Form,
+) -> Answer {
+    let entered = site.gate.enter_as_owner(ends.map(|Extension(ends)| ends), &headers).await?;
     let outcome = if entered.is_some() { AuditOutcome::Done } else { AuditOutcome::Refused };
     let code = entered.is_none().then(|| Own::NotLetIn.as_str().into());
     let entry = AuditEntry {
@@ -195,12 +198,12 @@ async fn enter_as_owner(State(site): State<Arc<Site>>, request: Request) -> Resp
     match entered {
         Some(cookie) => {
             record(&site, entry).await;
-            let to = to.filter(|it| is_own_path(it)).unwrap_or_else(|| "/".to_owned());
-            (StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, cookie)]).into_response()
+            let to = form.text("to").filter(|it| is_own_path(it)).unwrap_or("/").to_owned();
+            Ok((StatusCode::SEE_OTHER, [(header::LOCATION, to), (header::SET_COOKIE, cookie)]).into_response())
         }
         None => {
             refused(&site, entry).await;
-            Fault::from(Refusal::Session).into_response()
+            Err(Refusal::Session.into())
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use super::takes;
 use crate::{
-    answer::Fault,
+    answer::{Fault, attachment},
     asked::{Answer, Asked},
     stream::written,
 };
@@ -28,19 +28,14 @@ pub(super) async fn export(asked: Asked, view: View) -> Answer {
         runtime.block_on(tenant.export(request, out)).map(|(_, out)| out).map_err(io::Error::other)
     });
     let (kind, ending) = media(format);
-    let name = format!("attachment; filename=\"{}-{ending}\"", asked.tenant.id());
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        HeaderValue::from_str(&name).map_err(|_| Fault::not_found("such tenant"))?,
-    );
     if format == ExportFormat::Public(Format::Html) {
         // Whoever shows it here after all shows a page that does nothing and is of no site.
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(ALONE));
     }
-    Ok(response)
+    attachment(response, &format!("{}-{ending}", asked.tenant.id()))
 }
 
 /// The policy of a page that is a file.

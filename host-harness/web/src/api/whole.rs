@@ -5,7 +5,6 @@ use host_harness::{
     columns::{Column, CoverageLine, ISSUES_CSV, PACKAGES_CSV, coverage_csv},
     query::{List, Query},
 };
-use http::{HeaderValue, header};
 use serde::Serialize;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -48,13 +47,10 @@ async fn begin(asked: &Asked, list: List) -> Result<(SemaphorePermit<'static>, Q
 
 fn file<R>(asked: &Asked, name: &str, list: &impl Serialize, (columns, rows): (&[Column<R>], &[R])) -> Answer {
     let format: String = asked.named("format")?;
-    let mut response = match format.as_str() {
+    let response = match format.as_str() {
         "csv" => answer::csv(columns, rows)?,
         "json" => answer::json(list),
         _ => return Err(Fault::not_found("such format")),
     };
-    let name = format!("attachment; filename=\"{}-{name}.{format}\"", asked.tenant.id());
-    let name = HeaderValue::from_str(&name).map_err(|_| Fault::not_found("such tenant"))?;
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
-    Ok(response)
+    answer::attachment(response, &format!("{}-{name}.{format}", asked.tenant.id()))
 }

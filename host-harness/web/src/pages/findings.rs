@@ -16,31 +16,6 @@ use crate::{
     asked::{Answer, Asked},
 };
 
-/// The filters beside which findings are counted for each word of others: those that
-/// indexes decide, and what is no filter.
-const COUNTED: [&str; 20] = [
-    "kind",
-    "severity",
-    "min-severity",
-    "min-priority",
-    "status",
-    "include-closed",
-    "package",
-    "advisory",
-    "identifier",
-    "last-seen-since",
-    "changed-since",
-    "project",
-    "instance",
-    "repository",
-    "sort",
-    "reverse",
-    "limit",
-    "offset",
-    "cursor",
-    "columns",
-];
-
 pub(crate) async fn page(asked: Asked, view: View) -> Answer {
     let shown = show(&asked, view).await;
     filters::answered(&asked, section(view), List::Findings(view), shown).await
@@ -60,9 +35,7 @@ async fn show(asked: &Asked, view: View) -> Answer {
         }
         false => html! {},
     };
-    // What no index decides is looked for in every row: for each word once more is too long.
-    let is_quick = query.pairs().iter().all(|(name, _)| COUNTED.contains(name));
-    let facets = if is_quick { asked.tenant.finding_facets(&query).await?.facets } else { Vec::new() };
+    let facets = asked.tenant.quick_facets(&query).await?;
     let strip = strip(&query, &here, &facets);
     let filters = filters::counted(asked, &query, &here, facets).await?;
     let main = html! {

@@ -1,13 +1,13 @@
 //! A backup of a tenant as one file, which unpacks to the folder that
 //! `harness restore` takes.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use host_harness::Error;
 use http::{HeaderValue, Response, header};
 
 use crate::{
-    answer::Fault,
+    answer::{Fault, attachment},
     asked::{Answer, Asked},
     stream::written,
 };
@@ -18,9 +18,8 @@ pub(crate) async fn backup(asked: Asked) -> Answer {
     let tenant = asked.tenant.id();
     let day: String = asked.site.harness.now().to_string().chars().take(10).collect();
     let name = format!("{tenant}-backup-{day}");
-    let folder = scratch.path().join(&name);
+    let (folder, file) = (scratch.path().join(&name), format!("{name}.tar"));
     asked.site.harness.backup(tenant, &folder).await?;
-    let file = format!("attachment; filename=\"{name}.tar\"");
     let body = written("a backup", move |out| {
         let mut archive = tar::Builder::new(out);
         archive.append_dir_all(&name, &folder)?;
@@ -29,11 +28,6 @@ pub(crate) async fn backup(asked: Asked) -> Answer {
         archive.into_inner()
     });
     let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
-    headers.insert(
-        header::CONTENT_DISPOSITION,
-        HeaderValue::from_str(&file).map_err(|error| kept(io::Error::other(error)))?,
-    );
-    Ok(response)
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    attachment(response, &file)
 }
